@@ -1,0 +1,42 @@
+# Everything here is also one plain command (see `make help`), so nothing needs make.
+PYTHON ?= python3
+PROMPT ?= a red ball bounces
+NAME ?= transformer
+BIN := .venv/bin
+NOTEBOOKS = $(sort $(wildcard course/*.ipynb))
+STAMP := .venv/.minivid
+
+.PHONY: help lab video test lint train bench notebooks
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "making .venv and installing minivid into it (about 5 GB with torch, some minutes)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	@touch $(STAMP)
+
+lab: $(STAMP)  ## open the course in JupyterLab
+	$(BIN)/jupyter lab course
+
+video: $(STAMP)  ## make a film: make video PROMPT="a blue cat rides a bicycle"
+	$(BIN)/minivid make "$(PROMPT)"
+
+test: lint  ## lint, then the tests, then every notebook against its stored outputs
+	$(BIN)/pytest tests
+	@if [ -n "$(NOTEBOOKS)" ]; then set -x; \
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
+	  --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS); \
+	else echo "course/ has no notebook yet"; fi
+
+lint: $(STAMP)  ## ruff over everything
+	$(BIN)/ruff check .
+
+train: $(STAMP)  ## train a network: make train NAME=autoencoder
+	$(BIN)/minivid train $(NAME)
+
+bench: $(STAMP)  ## how fast this computer is
+	$(BIN)/minivid bench
+
+notebooks: $(STAMP)  ## run every notebook again and store its outputs
+	$(BIN)/jupyter execute --inplace --timeout=600 $(NOTEBOOKS)
