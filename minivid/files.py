@@ -1,0 +1,50 @@
+"""Files written whole or not at all: a full disk never costs the old one."""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: str | Path, data: bytes, error: type[Exception]) -> Path:
+    """Write `data` to `path` through a temporary file beside it, then rename.
+
+    Folders on the way are made. Readers see the old file or the new one, never a part: rename is
+    atomic (POSIX) once the bytes are on disk (fsync). Raises `error`, with one line for the user,
+    when the disk is full or the place cannot be written; nothing temporary is left behind.
+    """
+    path, temporary = Path(path), None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as problem:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise error(_advice(path, problem)) from problem
+    except BaseException:  # an interrupt leaves nothing behind either
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it; mkstemp ignores it (0600)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _advice(path: Path, problem: OSError) -> str:
+    """One line that names the file, what went wrong, and what to do."""
+    kept = "; the file that was there is untouched" if path.exists() else ""
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"cannot write {path}: the disk is full{kept}; free some space and run it again"
+    reason = (problem.strerror or str(problem)).lower()
+    return f"cannot write {path}: {reason}{kept}; choose a place you can write to"

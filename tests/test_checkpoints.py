@@ -1,0 +1,144 @@
+"""Checkpoints come back exactly, and say so when they cannot."""
+
+import errno
+import json
+import os
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from minivid import checkpoints
+from minivid.errors import CheckpointError
+
+
+def some_tensors(seed=0):
+    make = torch.Generator().manual_seed(seed)
+    return {"w": torch.randn(4, 3, generator=make), "b": torch.randn(3, generator=make).bfloat16(),
+            "step": torch.tensor(7), "none": torch.zeros(0, 2)}
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIVID_DATA", str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "manifest.json").write_text("{}")
+    return tmp_path / "checkpoints"
+
+
+def test_what_is_saved_comes_back_bit_for_bit(tmp_path):
+    path, meta = tmp_path / "new" / "a.safetensors", {"kind": "text", "words": ["a", "ü"]}
+    sha = checkpoints.save(path, some_tensors(), meta)
+    assert sha == checkpoints.sha256(path)
+    tensors, back = checkpoints.load(path, kind="text")
+    assert {k: back[k] for k in meta} == meta
+    for name, x in some_tensors().items():
+        assert tensors[name].dtype == x.dtype and torch.equal(tensors[name], x)
+    assert checkpoints.save(tmp_path / "b", some_tensors(), meta) == sha  # same in, same file
+
+
+def test_transposed_and_shared_tensors_can_be_saved(tmp_path):
+    w = torch.arange(6.0).reshape(2, 3)
+    checkpoints.save(tmp_path / "a", {"w": w.T, "again": w}, {"kind": "text"})
+    tensors, _ = checkpoints.load(tmp_path / "a")
+    assert torch.equal(tensors["w"], w.T) and torch.equal(tensors["again"], w)
+
+
+def flip_a_byte(data):
+    return data[:-5] + bytes([data[-5] ^ 1]) + data[-4:]
+
+
+@pytest.mark.parametrize("damage, says", [
+    (lambda data: data[:-10], "cut short"),
+    (lambda data: data[:5], "cut short"),
+    (lambda data: b"", "cut short"),
+    (lambda data: b"version https://git-lfs.github.com/spec/v1\n", "no safetensors"),
+    (flip_a_byte, "checksum"),
+])
+def test_damage_is_noticed(tmp_path, damage, says):
+    path = tmp_path / "a.safetensors"
+    checkpoints.save(path, some_tensors(), {"kind": "text"})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CheckpointError, match=says) as caught:
+        checkpoints.load(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_foreign_missing_and_other_kinds_are_refused(tmp_path):
+    save_file(some_tensors(), tmp_path / "foreign")
+    with pytest.raises(CheckpointError, match="not written by minivid"):
+        checkpoints.load(tmp_path / "foreign")
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        checkpoints.load(tmp_path / "missing")
+    checkpoints.save(tmp_path / "a", some_tensors(), {"kind": "text"})
+    with pytest.raises(CheckpointError, match="holds a text, but a transformer"):
+        checkpoints.load(tmp_path / "a", kind="transformer")
+    with pytest.raises(CheckpointError, match="kind"):
+        checkpoints.save(tmp_path / "b", some_tensors(), {})
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch, function):
+    path = tmp_path / "a.safetensors"
+    checkpoints.save(path, some_tensors(0), {"kind": "text"})
+    before = path.read_bytes()
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(CheckpointError, match="disk is full; the file that was there is untouched"):
+        checkpoints.save(path, some_tensors(1), {"kind": "text"})
+    assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(tmp_path / "a", some_tensors(), {"kind": "text"})
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for place in (tmp_path / "file" / "a.safetensors", tmp_path):
+        with pytest.raises(CheckpointError, match="cannot write"):
+            checkpoints.save(place, some_tensors(), {"kind": "text"})
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_the_manifest_knows_its_files(data):
+    path = data / "text-laptop.safetensors"
+    checkpoints.save(path, some_tensors(), {"kind": "text"})
+    assert checkpoints.verify_manifest() == [
+        "text-laptop.safetensors lies there, but the manifest does not know it"]
+    checkpoints.record("text", "laptop", path, seed=3, command="minivid train text")
+    assert checkpoints.find("text", "laptop") == path and checkpoints.verify_manifest() == []
+    entry = json.loads((data / "manifest.json").read_text())["text-laptop"]
+    assert (entry["seed"], entry["kind"], entry["bytes"]) == (3, "text", path.stat().st_size)
+    with pytest.raises(CheckpointError, match="minivid train text --preset gpu"):
+        checkpoints.find("text", "gpu")
+    checkpoints.save(path, some_tensors(1), {"kind": "text"})
+    assert "not the file that was recorded" in checkpoints.verify_manifest()[0]
+    path.unlink()
+    assert checkpoints.verify_manifest() == ["text-laptop: text-laptop.safetensors is gone"]
+    with pytest.raises(CheckpointError, match="is gone"):
+        checkpoints.find("text", "laptop")
+
+
+def test_a_wrong_data_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIVID_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(CheckpointError, match="MINIVID_DATA"):
+        checkpoints.manifest()
+
+
+def test_the_shipped_checkpoints_are_those_recorded():
+    assert checkpoints.verify_manifest() == []
+    for name, entry in checkpoints.manifest().items():
+        path = checkpoints.data_dir() / "checkpoints" / entry["file"]
+        checkpoints.load(path, kind=entry["kind"])
+        assert entry.keys() >= {"config", "command", "seed", "wall_seconds", "hardware", "scores",
+                                "preset", "sha256", "bytes"}, name
