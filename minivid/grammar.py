@@ -1,0 +1,182 @@
+"""What can be said about a clip: its words, its captions, and the combinations never shown.
+
+A `Description` holds the words for what happens; a word that is None is simply not told. The
+world fills every word in, a caption names some of them, the verifier reads them back from pixels.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from itertools import product
+
+from .errors import PromptError
+
+SHAPES = ("ball", "box", "triangle", "star", "ring", "cat")
+COLOURS = ("red", "yellow", "green", "cyan", "blue", "purple")
+SIZES = ("small", "large")
+SPEEDS = ("slowly", "quickly")
+PLACES = ("by day", "at night", "in the rain", "in the snow")
+DOING = {  # what an actor does -> the same as it is said after "a film of ..."
+    "stands still": "standing still",
+    "moves left": "moving left",
+    "moves right": "moving right",
+    "moves up": "moving up",
+    "moves down": "moving down",
+    "bounces": "bouncing",
+    "circles": "circling",
+    "grows": "growing",
+    "shrinks": "shrinking",
+    "rides a bicycle": "riding a bicycle",
+    "passes behind a wall": "passing behind a wall",
+}
+ACTIONS = tuple(DOING)
+MOVES = ACTIONS[1:5]
+SIZED = ("stands still", *MOVES, "bounces", "circles")  # a single actor doing these has a size
+PAIRED = ("stands still", "moves up", "moves down", "bounces")  # fit a lane of one's own
+LASTING = ("stands still", "bounces", "circles")  # look alike in every window of time
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does what, in the words of the lists above; None is not told."""
+
+    shape: str | None = None
+    colour: str | None = None
+    action: str | None = None
+    size: str | None = None
+    speed: str | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """One or two actors (in lanes of their own) and the place they are in."""
+
+    actors: tuple[Actor, ...]
+    place: str | None = None
+
+
+# ---------------------------------------------------------------- never shown in training
+
+HELD_OUT_PAIRS = (  # (colour, shape): every shape and every colour once
+    ("purple", "ball"), ("yellow", "box"), ("blue", "triangle"),
+    ("green", "star"), ("red", "ring"), ("cyan", "cat"),
+    # (shape, action)
+    ("star", "bounces"), ("box", "circles"), ("ring", "moves up"), ("triangle", "grows"),
+)  # fmt: skip
+
+
+def _tenth(triple: tuple[str, str, str]) -> bool:
+    """A fixed tenth of all (shape, action, place), scattered by an integer hash."""
+    s, a, p = SHAPES.index(triple[0]), ACTIONS.index(triple[1]), PLACES.index(triple[2])
+    return (s * 73 + a * 179 + p * 283 + s * a * p * 31) * 2654435761 % 2**32 < 0.1 * 2**32
+
+
+HELD_OUT_TRIPLES = tuple(
+    triple
+    for triple in product(SHAPES, ACTIONS, PLACES)
+    if (_tenth(triple) or triple == ("cat", "rides a bicycle", "in the rain"))
+    and triple[:2] not in HELD_OUT_PAIRS
+)
+
+
+def novelty(actor: Actor, place: str | None) -> str | None:
+    """`"pair"` or `"triple"` when the combination is never shown in training, else None."""
+    if {(actor.colour, actor.shape), (actor.shape, actor.action)} & set(HELD_OUT_PAIRS):
+        return "pair"
+    return "triple" if (actor.shape, actor.action, place) in HELD_OUT_TRIPLES else None
+
+
+# ---------------------------------------------------------------- saying it
+
+PHRASINGS = (
+    "{who} {does} {place}",
+    "{who} {doing} {place}",
+    "{place} {who} {does}",
+    "a film of {who} {doing} {place}",
+    "there is {who} that {does} {place}",
+)
+HELD_OUT_PHRASINGS = ("{place} there is {who} {doing}", "a film of {who} that {does} {place}")
+PHRASINGS_FOR_TWO = (
+    "{who} {does} and {other} {otherdoes} {place}",
+    "{who} {doing} and {other} {otherdoing} {place}",
+    "{place} {who} {does} and {other} {otherdoes}",
+)
+
+
+def _noun(actor: Actor) -> str:
+    return " ".join(filter(None, ("a", actor.size, actor.colour, actor.shape))) \
+        if actor.shape else "something"  # fmt: skip
+
+
+def _verb(actor: Actor, forms: dict[str, str]) -> str:
+    return " ".join(filter(None, (forms.get(actor.action), actor.speed)))
+
+
+def say(description: Description, phrasing: str | None = None) -> str:
+    """The caption of a description: lower case, single spaces, no punctuation."""
+    first, *rest = description.actors
+    if phrasing is None:
+        phrasing = PHRASINGS_FOR_TWO[1] if rest else PHRASINGS[1]
+    does = dict(zip(ACTIONS, ACTIONS))
+    words = {"who": _noun(first), "does": _verb(first, does), "doing": _verb(first, DOING)}
+    if rest:
+        words |= {"other": _noun(rest[0]), "otherdoes": _verb(rest[0], does)}
+        words |= {"otherdoing": _verb(rest[0], DOING)}
+    text = phrasing.format(**words, place=description.place or "")
+    if first.action is None and not rest:  # "there is a ball that" says nothing after "that"
+        text = re.sub(r" that(?= |$)", "", text)
+    return " ".join(text.split())
+
+
+_EVERYTHING = " ".join((*PHRASINGS, *HELD_OUT_PHRASINGS, *PHRASINGS_FOR_TWO, *SHAPES, *COLOURS,
+                        *SIZES, *SPEEDS, *PLACES, *ACTIONS, *DOING.values(), "a something"))  # fmt: skip
+VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
+
+
+# ---------------------------------------------------------------- understanding it
+
+_VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
+
+
+def words_of(prompt: str) -> tuple[list[str], dict[str, list[str]]]:
+    """Split a prompt into known words, and unknown ones with the nearest known words.
+
+    Raises `PromptError` when nothing known is left.
+    """
+    words = re.findall(r"[a-z]+", prompt.lower())
+    known = [w for w in words if w in VOCABULARY]
+    unknown = {w: difflib.get_close_matches(w, VOCABULARY, n=2, cutoff=0.55)
+               for w in words if w not in VOCABULARY}  # fmt: skip
+    if not words:
+        raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
+    if not set(known) - {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}:
+        raise PromptError(
+            f"No word of the prompt is known here. This world speaks of {', '.join(SHAPES)}; "
+            f"{', '.join(COLOURS)}; {', '.join(ACTIONS)}; {', '.join(PLACES)}."
+        )
+    return known, unknown
+
+
+def _first(words: list[str], among: tuple[str, ...]) -> str | None:
+    return next((w for w in words if w in among), None)
+
+
+def _parse_actor(words: list[str]) -> Actor:
+    verb = _first(words, tuple(_VERBS))
+    action = _VERBS[verb] if verb else None
+    if action in MOVES:
+        way = _first(words, ("left", "right", "up", "down"))
+        action = f"moves {way}" if way else None
+    return Actor(_first(words, SHAPES), _first(words, COLOURS), action,
+                 _first(words, SIZES), _first(words, SPEEDS))  # fmt: skip
+
+
+def parse(prompt: str) -> Description:
+    """What a prompt asks for: the inverse of `say`, tolerant of free phrasing."""
+    words, _ = words_of(prompt)
+    place = next((p for p in PLACES if p.split()[-1] in words), None)
+    halves = " ".join(words).split(" and ")
+    actors = tuple(_parse_actor(half.split()) for half in halves[:2])
+    return Description(tuple(a for a in actors if a != Actor()) or (Actor(),), place)
