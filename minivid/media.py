@@ -1,0 +1,247 @@
+"""Film, sound and picture files: written so that what is in them can be read back."""
+
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from minivid.errors import MediaError
+from minivid.files import write_whole
+
+SHORT_SIDE = 256        # films are enlarged to at least this: 4:2:0 halves the colours' resolution
+SOUND_RATE = 48_000     # Hz inside a film; every player knows it
+FILM_SUFFIXES = (".mp4", ".gif", ".png", ".apng")
+BT709 = 1               # the code for ITU-R BT.709 in ITU-T H.273, for primaries, curve and matrix
+LIMITED_RANGE = 1       # luma 16 to 235: what players assume
+
+
+def to_bytes(pictures: torch.Tensor) -> np.ndarray:
+    """Pixels (..., 3, H, W) in [-1, 1] to bytes (..., H, W, 3), 0 to 255; beyond is clipped."""
+    scaled = (pictures.detach().float().cpu().clamp(-1, 1) + 1) * 127.5
+    return scaled.round().byte().movedim(-3, -1).contiguous().numpy()
+
+
+def from_bytes(pixels: np.ndarray) -> torch.Tensor:
+    """Bytes (..., H, W, 3) to pixels (..., 3, H, W) in [-1, 1]; undoes `to_bytes`."""
+    return torch.from_numpy(np.array(pixels)).float().div(127.5).sub(1).movedim(-1, -3)
+
+
+def enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Repeat each pixel of (..., H, W, 3) `factor` times both ways: sharp, nothing invented."""
+    return pixels.repeat(factor, axis=-3).repeat(factor, axis=-2)
+
+
+def film_factor(height: int, width: int) -> int:
+    """The least even factor that makes the short side SHORT_SIDE pixels or more.
+
+    Even, so that each pixel covers whole 2×2 cells and shares its colour with no neighbour.
+    """
+    return 2 * -(-SHORT_SIDE // (2 * min(height, width)))
+
+
+def write_film(path: str | Path, video: torch.Tensor, fps: float,
+               audio: torch.Tensor | None = None, sample_rate: int | None = None) -> Path:
+    """Write `video` (3, F, H, W) or (1, 3, F, H, W) in [-1, 1] at `fps` frames a second.
+
+    `.mp4` is H.264 (crf 12, 4:2:0, BT.709) with `audio` (S,) or (1, S) in [-1, 1] as MP3; `.gif`,
+    `.png` and `.apng` hold the picture alone. Enlarged by `film_factor` in an MP4. The same input
+    gives the same bytes. Raises MediaError for an unknown suffix or a place that cannot be
+    written; an older file then stays as it was.
+    """
+    path, suffix = Path(path), Path(path).suffix.lower()
+    if suffix not in FILM_SUFFIXES:
+        raise MediaError(f"cannot write {path}: end its name in one of {' '.join(FILM_SUFFIXES)}")
+    if audio is not None and suffix != ".mp4":
+        raise MediaError(f"cannot write {path}: only .mp4 holds sound; name it .mp4, or leave "
+                         "the sound out")
+    if audio is not None and not sample_rate:
+        raise MediaError("sound needs its sample_rate in Hz")
+    frames = to_bytes(_one(video, 4, "video").movedim(1, 0))                    # (F, H, W, 3)
+    if suffix == ".mp4":
+        sound = None if audio is None else _one(audio, 1, "audio").detach().float().cpu().numpy()
+        data = _mp4(frames, fps, sound, sample_rate)
+    else:
+        data = animation(frames, fps, "GIF" if suffix == ".gif" else "PNG")
+    return write_whole(path, data, MediaError)
+
+
+def _one(x: torch.Tensor, dims: int, name: str) -> torch.Tensor:
+    """`x` without its batch of one, if it has one."""
+    if x.ndim == dims + 1 and len(x) == 1:
+        return x[0]
+    if x.ndim != dims or 0 in x.shape:
+        raise MediaError(f"a file holds one {name}, not one of shape {tuple(x.shape)}")
+    return x
+
+
+def _mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None, rate: int | None) -> bytes:
+    """Frames (F, H, W, 3) bytes and samples (S,) as the bytes of an MP4 file."""
+    import av
+
+    factor = film_factor(*frames.shape[1:3])
+    notes = {"minivid": 1, "factor": factor, "sample_rate": rate,
+             "samples": None if sound is None else len(sound)}
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as file:
+        file.metadata["comment"] = json.dumps(notes)
+        picture = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        picture.height, picture.width = (factor * side for side in frames.shape[1:3])
+        picture.pix_fmt, picture.options = "yuv420p", {"crf": "12"}
+        context = picture.codec_context
+        context.thread_count = 1  # more threads, other bytes
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = LIMITED_RANGE
+        if sound is not None:  # streams are declared before the first packet
+            track = file.add_stream("libmp3lame", rate=SOUND_RATE, layout="mono")
+            track.bit_rate = 128_000
+        for pixels in frames:
+            frame = av.VideoFrame.from_ndarray(enlarge(pixels, factor), format="rgb24").reformat(
+                format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG",
+                dst_color_range="MPEG", interpolation="AREA")  # AREA: no bleeding of colours
+            file.mux(picture.encode(frame))
+        file.mux(picture.encode(None))
+        if sound is not None:
+            frame = av.AudioFrame.from_ndarray(sound[None].clip(-1, 1), format="flt", layout="mono")
+            frame.sample_rate, frame.pts = rate, 0  # from 0, so that MP3's delay lies before it
+            for piece in _resample(frame, SOUND_RATE):
+                file.mux(track.encode(piece))
+            file.mux(track.encode(None))
+    return buffer.getvalue()
+
+
+def _resample(frame, rate: int) -> list:
+    """An audio frame as mono float frames at `rate` Hz."""
+    import av
+
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+    return resampler.resample(frame) + resampler.resample(None)
+
+
+def animation(frames: np.ndarray, fps: float, kind: str = "PNG") -> bytes:
+    """Frames (F, H, W, 3) bytes as an endless animated PNG or GIF.
+
+    A GIF counts hundredths of a second and 256 colours; its frames' lengths alternate to keep time.
+    """
+    from PIL import Image
+
+    pictures = [Image.fromarray(frame) for frame in frames]
+    ends = [round(100 * (i + 1) / fps) * 10 if kind == "GIF" else 1000 * (i + 1) / fps
+            for i in range(len(frames))]
+    lengths = [end - start for start, end in zip([0, *ends], ends)]  # milliseconds
+    buffer = io.BytesIO()
+    options = {"disposal": 1} if kind == "GIF" else {"default_image": False}
+    pictures[0].save(buffer, kind, save_all=True, append_images=pictures[1:], duration=lengths,
+                     loop=0, **options)
+    return buffer.getvalue()
+
+
+def read_film(path: str | Path, height: int | None = None):
+    """Read (video (1, 3, F, H, W) in [-1, 1], fps, audio (1, S) or None, sample_rate or None).
+
+    A film of ours comes back at the size it was made in; another's keeps its size, or is reduced
+    to `height` pixels in proportion. Raises MediaError when there is nothing that can be decoded.
+    """
+    import av
+
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"no film at {path}: check the name")
+    try:
+        with av.open(str(path)) as file:
+            notes = _notes(file.metadata.get("comment", ""))
+            fps = file.streams.video[0].average_rate
+            frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+            sound, rate = _read_sound(file, notes)
+    except (av.FFmpegError, IndexError) as problem:
+        raise MediaError(f"cannot read {path}: it is cut short or holds no film") from problem
+    if not frames or not fps:
+        raise MediaError(f"cannot read {path}: it holds no film")
+    pixels = np.stack(frames)                                                   # (F, H, W, 3)
+    target = height or pixels.shape[1] // notes.get("factor", 1)
+    video = _reduce(from_bytes(pixels), target).movedim(1, 0)[None]             # (1, 3, F, H, W)
+    return video, int(fps) if fps.denominator == 1 else float(fps), sound, rate
+
+
+def _notes(comment: str) -> dict:
+    """What `write_film` noted in the file; empty for the films of others."""
+    try:
+        notes = json.loads(comment)
+    except ValueError:
+        return {}
+    return notes if isinstance(notes, dict) and "minivid" in notes else {}
+
+
+def _read_sound(file, notes: dict) -> tuple[torch.Tensor | None, int | None]:
+    """The first sound track (1, S), mono, at the rate and length it was written with."""
+    import av
+
+    if not file.streams.audio:
+        return None, None
+    file.seek(0)  # the pictures were read first
+    rate = notes.get("sample_rate") or file.streams.audio[0].rate
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+    frames = [*file.decode(audio=0), None]  # None asks for what is left
+    pieces = [piece.to_ndarray() for frame in frames for piece in resampler.resample(frame)]
+    sound = np.concatenate(pieces, axis=1)                                      # (1, S)
+    return torch.from_numpy(sound[:, :notes.get("samples")]), rate
+
+
+def _reduce(pictures: torch.Tensor, height: int) -> torch.Tensor:
+    """Pictures (F, 3, H, W) at `height` pixels: area averages, an exact undoing of `enlarge`."""
+    from torch.nn.functional import interpolate
+
+    if height == pictures.shape[-2]:
+        return pictures
+    width = max(1, round(pictures.shape[-1] * height / pictures.shape[-2]))
+    return interpolate(pictures, (height, width), mode="area")
+
+
+def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tensor, str]:
+    """Read a picture file as (picture (3, H, W) in [-1, 1], what was done to it in words).
+
+    Anything Pillow reads: turned upright, laid on white where transparent, cropped in the middle
+    to the shape height:width, then resized. Raises MediaError when it cannot be read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(path)
+    try:
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file).convert("RGBA")
+    except FileNotFoundError as problem:
+        raise MediaError(f"no picture at {path}: check the name") from problem
+    except (UnidentifiedImageError, OSError, ValueError) as problem:
+        raise MediaError(f"cannot read {path}: it is damaged or no picture") from problem
+    paper = Image.new("RGBA", picture.size, "white")
+    picture = Image.alpha_composite(paper, picture).convert("RGB")
+    before = picture.size
+    scale = min(before[0] / width, before[1] / height)
+    crop = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (before[0] - crop[0]) // 2, (before[1] - crop[1]) // 2
+    picture = picture.crop((left, top, left + crop[0], top + crop[1]))
+    picture = picture.resize((width, height), Image.Resampling.BOX if scale >= 1
+                             else Image.Resampling.NEAREST)
+    steps = [f"read at {before[0]}x{before[1]}"]
+    steps += [f"cropped in the middle to {crop[0]}x{crop[1]}"] if crop != before else []
+    steps += [f"resized to {width}x{height}"] if crop != (width, height) else []
+    return from_bytes(np.asarray(picture)), ", ".join(steps)
+
+
+def write_picture(path: str | Path, picture: torch.Tensor, scale: int = 1) -> Path:
+    """Write `picture` (3, H, W) in [-1, 1] as .png, .jpg or .gif, each pixel `scale` times as wide.
+
+    Raises MediaError for an unknown suffix or a place that cannot be written.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    kind = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}.get(path.suffix.lower())
+    if kind is None:
+        raise MediaError(f"cannot write {path}: end its name in .png, .jpg or .gif")
+    pixels = enlarge(to_bytes(_one(picture, 3, "picture")), scale)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return write_whole(path, buffer.getvalue(), MediaError)

@@ -1,0 +1,224 @@
+"""Films, sounds and pictures survive the file, and say so when they cannot."""
+
+import errno
+import io
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from minivid import media
+from minivid.errors import MediaError
+
+COLOURS = torch.tensor([[220, 40, 40], [40, 160, 60], [50, 80, 220], [240, 200, 40],
+                        [150, 60, 190], [240, 140, 30], [0, 0, 0], [255, 255, 255]])
+
+
+def flat(frames=3, height=48, width=48):
+    """Squares of 12 pixels in flat colours that move on by one each frame: (1, 3, F, H, W)."""
+    rows, columns = torch.arange(height) // 12, torch.arange(width) // 12
+    cells = rows[:, None] * 3 + columns                                          # (H, W)
+    picture = torch.stack([COLOURS[(cells + f) % len(COLOURS)] for f in range(frames)])
+    return media.from_bytes(picture.byte().numpy()).movedim(1, 0)[None]
+
+
+def discs(frames=9, size=48):
+    """A red disc, 12 pixels across, that moves right over grey: (1, 3, F, H, W)."""
+    y, x = torch.meshgrid(torch.arange(size) + 0.5, torch.arange(size) + 0.5, indexing="ij")
+    video = torch.zeros(1, 3, frames, size, size)
+    for f in range(frames):
+        inside = (6.5 - ((x - 8 - 4 * f).square() + (y - 24).square()).sqrt()).clamp(0, 1)
+        video[0, :, f] = inside * torch.tensor([0.8, -0.7, -0.7]).view(3, 1, 1)
+    return video
+
+
+def worst(a, b):
+    """The largest difference in steps of 1/255."""
+    return float((a - b).abs().max() * 127.5)
+
+
+@pytest.mark.parametrize("size", [(48, 48), (64, 64), (36, 60), (51, 33), (300, 420)])
+@pytest.mark.parametrize("frames", [1, 17])
+def test_flat_colours_survive_a_film(tmp_path, size, frames):
+    video = flat(frames, *size)
+    media.write_film(tmp_path / "a.mp4", video, 8)
+    back, fps, audio, rate = media.read_film(tmp_path / "a.mp4")
+    assert back.shape == video.shape and (fps, audio, rate) == (8, None, None)
+    assert worst(back, video) <= 6 and (back - video).abs().mean() * 127.5 < 2
+
+
+def test_shapes_of_12_pixels_survive_a_film(tmp_path):
+    video = discs()
+    media.write_film(tmp_path / "a.mp4", video[0], 8)
+    back = media.read_film(tmp_path / "a.mp4")[0]
+    assert (back - video).abs().mean() * 127.5 < 1.5 and worst(back, video) < 16
+    where = torch.arange(48) + 0.5
+    for f in range(video.shape[2]):  # where the disc is, to a twentieth of a pixel
+        centres = [(x[0, 0, f].clamp(0.1) - 0.1).sum(0) for x in (video, back)]
+        centres = [(row * where).sum() / row.sum() for row in centres]
+        assert abs(centres[0] - centres[1]) < 0.05
+
+
+def test_films_are_marked_so_that_players_show_the_same_colours(tmp_path):
+    import av
+
+    media.write_film(tmp_path / "a.mp4", flat(), 8)
+    with av.open(str(tmp_path / "a.mp4")) as file:
+        stream = file.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.height, context.pix_fmt) == ("h264", 288, "yuv420p")
+        assert {context.color_primaries, context.color_trc, context.colorspace} == {1}
+        assert context.color_range == 1
+
+
+@pytest.mark.parametrize("fps", [8, 12.5, 30000 / 1001])
+def test_the_rate_is_exact(tmp_path, fps):
+    media.write_film(tmp_path / "a.mp4", flat(5), fps)
+    assert media.read_film(tmp_path / "a.mp4")[1] == fps
+
+
+def test_the_same_film_gives_the_same_bytes(tmp_path):
+    sound = torch.linspace(-1, 1, 2000)
+    for name in "ab":
+        media.write_film(tmp_path / f"{name}.mp4", flat(3), 8, sound, 8000)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".apng"])
+def test_animated_pictures_keep_frames_and_time(tmp_path, suffix):
+    video = flat(17)
+    media.write_film(tmp_path / f"a{suffix}", video, 8)
+    assert (tmp_path / f"a{suffix}").read_bytes()[:4] in (b"GIF8", b"\x89PNG")
+    back, fps, _, _ = media.read_film(tmp_path / f"a{suffix}")
+    assert back.shape == video.shape and worst(back, video) < (1 if suffix != ".gif" else 2)
+    assert fps == (8 if suffix != ".gif" else pytest.approx(8, abs=0.5))
+    with Image.open(tmp_path / f"a{suffix}") as file:
+        times = [file.seek(f) or file.info["duration"] for f in range(file.n_frames)]
+    assert sum(times) == pytest.approx(17 * 125, abs=5)
+
+
+def clicks(rate=8000, at=(0.0, 0.5, 1.0, 1.7)):
+    """Two seconds (1, S) with a short struck tone at each time."""
+    time = torch.arange(2 * rate) / rate
+    sound = torch.zeros(2 * rate)
+    for start in at:
+        since = (time - start).clamp(min=0)
+        sound += (since > 0) * (2 * torch.pi * 600 * since).sin() * (-since * 40).exp() * 0.8
+    return sound[None]
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_sound_comes_back_in_time(tmp_path, rate):
+    sound = clicks(rate)
+    media.write_film(tmp_path / "a.mp4", flat(17), 8, sound, rate)
+    video, _, back, back_rate = media.read_film(tmp_path / "a.mp4")
+    assert video.shape[2] == 17 and back_rate == rate and back.shape == sound.shape
+    n = 4 * sound.shape[1]
+    lags = torch.fft.irfft(torch.fft.rfft(back[0], n) * torch.fft.rfft(sound[0], n).conj(), n)
+    lag = int(lags.argmax())
+    assert abs(lag if lag < n / 2 else lag - n) <= rate / 4000  # a quarter of a millisecond
+    assert (back - sound).square().mean() < 0.01 * sound.square().mean()
+
+
+def full(*args):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_full_disk_keeps_the_old_film(tmp_path, monkeypatch, function):
+    (tmp_path / "a.mp4").write_bytes(b"the old one")
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(MediaError, match="the disk is full; the file that was there is untouched"):
+        media.write_film(tmp_path / "a.mp4", flat(), 8)
+    with pytest.raises(MediaError, match="the disk is full; free"):
+        media.write_picture(tmp_path / "b.png", flat()[0, :, 0])
+    assert os.listdir(tmp_path) == ["a.mp4"]
+    assert (tmp_path / "a.mp4").read_bytes() == b"the old one"
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MediaError, match="cannot write"):
+        media.write_film(tmp_path / "file" / "a.mp4", flat(), 8)
+    with pytest.raises(MediaError, match=".mp4 .gif"):
+        media.write_film(tmp_path / "a.avi", flat(), 8)
+    with pytest.raises(MediaError, match="only .mp4 holds sound"):
+        media.write_film(tmp_path / "a.gif", flat(), 8, torch.zeros(100), 8000)
+    with pytest.raises(MediaError, match="sample_rate"):
+        media.write_film(tmp_path / "a.mp4", flat(), 8, torch.zeros(100))
+    with pytest.raises(MediaError, match="one video"):
+        media.write_film(tmp_path / "a.mp4", flat().repeat(2, 1, 1, 1, 1), 8)
+    with pytest.raises(MediaError, match="one video"):
+        media.write_film(tmp_path / "a.mp4", torch.zeros(3, 0, 48, 48), 8)
+    with pytest.raises(MediaError, match=".jpg"):
+        media.write_picture(tmp_path / "a.tiff", flat()[0, :, 0])
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    media.write_film(tmp_path / "a.mp4", flat(), 8)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.mp4").write_text("not a film")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    for name in ("cut", "text", "empty"):
+        with pytest.raises(MediaError, match="cannot read"):
+            media.read_film(tmp_path / f"{name}.mp4")
+    with pytest.raises(MediaError, match="no film at"):
+        media.read_film(tmp_path / "none.mp4")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG not really")
+    with pytest.raises(MediaError, match="cannot read"):
+        media.read_picture(tmp_path / "a.png", 48, 48)
+    with pytest.raises(MediaError, match="no picture at"):
+        media.read_picture(tmp_path / "b.png", 48, 48)
+
+
+def test_another_films_size_can_be_reduced(tmp_path):
+    media.write_film(tmp_path / "a.mp4", flat(3, 48, 96), 8)
+    assert media.read_film(tmp_path / "a.mp4", height=24)[0].shape == (1, 3, 3, 24, 48)
+
+
+def test_pictures_come_back(tmp_path):
+    picture = flat()[0, :, 0]
+    media.write_picture(tmp_path / "a.png", picture, scale=4)
+    back, did = media.read_picture(tmp_path / "a.png", 48, 48)
+    assert worst(back, picture) < 0.01 and did == "read at 192x192, resized to 48x48"
+    media.write_picture(tmp_path / "a.jpg", picture)
+    assert (media.read_picture(tmp_path / "a.jpg", 48, 48)[0] - picture).abs().mean() < 0.1
+
+
+def test_pictures_are_cropped_in_the_middle(tmp_path):
+    wide = np.full((60, 100, 3), 255, np.uint8)
+    wide[:, 20:80] = (255, 0, 0)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    picture, did = media.read_picture(tmp_path / "wide.png", 30, 30)
+    assert did == "read at 100x60, cropped in the middle to 60x60, resized to 30x30"
+    assert torch.equal(picture[:, 0, 0], torch.tensor([1.0, -1, -1])) and picture[1].max() == -1
+    assert media.read_picture(tmp_path / "wide.png", 60, 100)[1] == "read at 100x60"
+
+
+def test_transparent_grey_and_turned_pictures_are_read(tmp_path):
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert media.read_picture(tmp_path / "clear.png", 8, 8)[0].min() == 1  # on white
+    Image.new("L", (8, 8), 0).save(tmp_path / "grey.png")
+    assert media.read_picture(tmp_path / "grey.png", 8, 8)[0].shape == (3, 8, 8)
+    turned = Image.new("RGB", (8, 4), "red")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn me"
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    assert media.read_picture(tmp_path / "turned.jpg", 8, 4)[1] == "read at 4x8"
+
+
+def test_bytes_and_pixels_undo_each_other():
+    pixels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert (media.to_bytes(media.from_bytes(pixels)) == pixels).all()
+    beyond = torch.tensor([-3.0, 0.0, 3.0]).view(3, 1, 1)
+    assert media.to_bytes(beyond).tolist() == [[[0, 128, 255]]]
+
+
+def test_an_animated_png_loops_for_ever():
+    data = media.animation(media.to_bytes(flat(5)[0].movedim(1, 0)), 8)
+    with Image.open(io.BytesIO(data)) as file:
+        assert file.n_frames == 5 and file.info["loop"] == 0 and file.info["duration"] == 125
