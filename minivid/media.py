@@ -62,7 +62,7 @@ def write_film(path: str | Path, video: torch.Tensor, fps: float,
     frames = to_bytes(_one(video, 4, "video").movedim(1, 0))                    # (F, H, W, 3)
     if suffix == ".mp4":
         sound = None if audio is None else _one(audio, 1, "audio").detach().float().cpu().numpy()
-        data = _mp4(frames, fps, sound, sample_rate)
+        data = mp4(frames, fps, sound, sample_rate)
     else:
         data = animation(frames, fps, "GIF" if suffix == ".gif" else "PNG")
     return write_whole(path, data, MediaError)
@@ -77,8 +77,9 @@ def _one(x: torch.Tensor, dims: int, name: str) -> torch.Tensor:
     return x
 
 
-def _mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None, rate: int | None) -> bytes:
-    """Frames (F, H, W, 3) bytes and samples (S,) as the bytes of an MP4 file."""
+def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
+        rate: int | None = None) -> bytes:
+    """Frames (F, H, W, 3) bytes and samples (S,) in [-1, 1] as the bytes of an MP4 file."""
     import av
 
     factor = film_factor(*frames.shape[1:3])
