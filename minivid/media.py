@@ -2,6 +2,8 @@
 
 import io
 import json
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def write_film(path: str | Path, video: torch.Tensor, fps: float,
         sound = None if audio is None else _one(audio, 1, "audio").detach().float().cpu().numpy()
         data = mp4(frames, fps, sound, sample_rate)
     else:
-        data = animation(frames, fps, "GIF" if suffix == ".gif" else "PNG")
+        data = animated_gif(frames, fps) if suffix == ".gif" else animated_png(frames, fps)
     return write_whole(path, data, MediaError)
 
 
@@ -121,21 +123,45 @@ def _resample(frame, rate: int) -> list:
     return resampler.resample(frame) + resampler.resample(None)
 
 
-def animation(frames: np.ndarray, fps: float, kind: str = "PNG") -> bytes:
-    """Frames (F, H, W, 3) bytes as an endless animated PNG or GIF.
+def animated_png(frames: np.ndarray, fps: float) -> bytes:
+    """Frames (F, H, W, 3) bytes as an endless animated PNG: every pixel, every frame, exact rates.
 
-    A GIF counts hundredths of a second and 256 colours; its frames' lengths alternate to keep time.
+    Each row holds its difference to the row above (PNG filter 2): zeros where pixels are enlarged.
+    PNG third edition, W3C 2025. Pillow writes these too, sixty times slower for noise.
+    """
+    def chunk(name: bytes, *fields: bytes) -> bytes:
+        data = name + b"".join(fields)
+        return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+
+    count, height, width, _ = frames.shape
+    delay = 1 / Fraction(fps).limit_denominator(1001)  # seconds a frame
+    about = struct.pack(">4I2H2B", width, height, 0, 0, delay.numerator, delay.denominator, 0, 0)
+    chunks = [b"\x89PNG\r\n\x1a\n",
+              chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+              chunk(b"acTL", struct.pack(">II", count, 0))]
+    for i, frame in enumerate(frames):
+        rows = frame.reshape(height, -1)
+        below = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # modulo 256
+        data = zlib.compress(np.insert(below, 0, 2, axis=1).tobytes())
+        number = struct.pack(">I", 2 * i)  # of this piece: the first frame has one, others two
+        chunks.append(chunk(b"fcTL", struct.pack(">I", max(0, 2 * i - 1)), about))
+        chunks.append(chunk(b"fdAT", number, data) if i else chunk(b"IDAT", data))
+    return b"".join([*chunks, chunk(b"IEND")])
+
+
+def animated_gif(frames: np.ndarray, fps: float) -> bytes:
+    """Frames (F, H, W, 3) bytes as an endless GIF: 256 colours, and hundredths of a second.
+
+    Frames last unequally where that is needed to keep time.
     """
     from PIL import Image
 
     pictures = [Image.fromarray(frame) for frame in frames]
-    ends = [round(100 * (i + 1) / fps) * 10 if kind == "GIF" else 1000 * (i + 1) / fps
-            for i in range(len(frames))]
-    lengths = [end - start for start, end in zip([0, *ends], ends)]  # milliseconds
+    ends = [10 * round(100 * (i + 1) / fps) for i in range(len(frames))]  # milliseconds
+    lengths = [end - start for start, end in zip([0, *ends], ends)]
     buffer = io.BytesIO()
-    options = {"disposal": 1} if kind == "GIF" else {"default_image": False}
-    pictures[0].save(buffer, kind, save_all=True, append_images=pictures[1:], duration=lengths,
-                     loop=0, **options)
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=lengths,
+                     loop=0, disposal=1)
     return buffer.getvalue()
 
 

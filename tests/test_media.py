@@ -218,7 +218,12 @@ def test_bytes_and_pixels_undo_each_other():
     assert media.to_bytes(beyond).tolist() == [[[0, 128, 255]]]
 
 
-def test_an_animated_png_loops_for_ever():
-    data = media.animation(media.to_bytes(flat(5)[0].movedim(1, 0)), 8)
-    with Image.open(io.BytesIO(data)) as file:
-        assert file.n_frames == 5 and file.info["loop"] == 0 and file.info["duration"] == 125
+def test_an_animated_png_keeps_every_pixel_and_every_frame():
+    frames = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3)).astype(np.uint8)
+    frames[3] = frames[2]  # a film may stand still
+    with Image.open(io.BytesIO(media.animated_png(frames, 30000 / 1001))) as file:
+        assert file.n_frames == 5 and file.info["loop"] == 0
+        for i, frame in enumerate(frames):
+            file.seek(i)
+            assert (np.asarray(file.convert("RGB")) == frame).all()
+            assert file.info["duration"] == pytest.approx(1001 / 30)
