@@ -1,0 +1,262 @@
+"""The judge: reads a clip back into words, tracks and events, and holds it against a caption.
+
+Analysis by synthesis. `track` explains every pixel by what the world can hold, `motion` every
+track by how the world's actors can move; whatever is left over counts against the clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import permutations
+
+import torch
+
+from . import grammar as g
+from . import motion, track
+
+Tensor = torch.Tensor
+TOO_MUCH = 0.3  # share of the picture left unexplained at which a clip is called unreadable
+RIDES, PASSES = g.ACTIONS.index("rides a bicycle"), g.ACTIONS.index("passes behind a wall")
+
+
+@dataclass
+class Reading:
+    """What is in one clip. Lengths in short sides of the frame from its centre, as (y, x).
+
+    description: all words that could be read, None where the clip is unreadable; a word that
+    could not be read is None. position, radius: (A, F, 2), A actors from left to right; visible:
+    (A, F) bool. wall: its left and right edge. presence: share of the frames in which an actor
+    should be seen and is. extras: frames with more in them than the description. switches: how
+    often a shape or colour changes. smoothness: mean size of the third difference of the tracks,
+    per frame cubed. residual: root mean square distance of the actors from their fitted paths.
+    events: per actor the seconds at which it hits the ground, between frames too.
+    """
+
+    description: g.Description | None
+    position: Tensor
+    radius: Tensor
+    visible: Tensor
+    wall: tuple[float, float] | None = None
+    bicycle: bool = False
+    presence: float = 0.0
+    extras: int = 0
+    switches: int = 0
+    smoothness: float = 0.0
+    residual: float = 0.0
+    events: list[list[float]] = field(default_factory=list)
+
+
+def read(video: Tensor, fps: float = 8, chunk: int = 32) -> list[Reading]:
+    """Read B clips: video (B, 3, F, H, W) in [-1, 1]. Any size, aspect and length."""
+    with torch.inference_mode():
+        return [r for part in video.detach().float().split(chunk) for r in _read(part, fps)]
+
+
+def _read(video: Tensor, fps: float) -> list[Reading]:
+    b, _, frames, height, width = video.shape
+    side = min(height, width)
+    seen = track.explain(video)
+    walls = track.find_walls(seen, side)
+    actors = track.find_actors(seen, walls, side)
+    saddle = track.find_bicycles(seen, side)
+    left = track.unexplained(video, seen, actors, saddle, walls, side).cpu()
+    t = torch.arange(frames) / fps
+    walled, riding = ~walls[:, 0].isnan(), (~saddle[..., 0].isnan()).float().mean(1) > 0.7
+    moves = motion.fit_motion(actors.position, actors.radius, actors.visible, t)
+    least = max(0.0045, 4 / side**2)
+    readings = []
+    for clip in range(b):
+        rows = (actors.clip == clip).nonzero()[:, 0].tolist()
+        wall = tuple(walls[clip].tolist()) if walled[clip] else None
+        who, events = [], []
+        for row in rows:
+            action = int(moves.action[row])
+            if wall:
+                action = PASSES if _passes(actors, row, wall, fps) else -1
+            elif riding[clip]:
+                action = RIDES if _rides(actors, row, saddle[clip], fps) else -1
+            who.append(_actor(actors, row, action, float(moves.speed[row])))
+            beat = float(moves.period[row]), float(moves.phase[row])
+            bounces = who[-1].action == "bounces"
+            events.append(motion.hits(*beat, float(t[-1])) if bounces else [])
+        missing, visible = actors.missing[rows], actors.visible[rows]
+        if riding[clip]:
+            missing = missing | saddle[clip, :, 0].isnan()
+        should = (missing | visible).sum()
+        position = actors.position[rows]
+        jerk = position.diff(n=3, dim=1).norm(dim=-1) if frames > 3 else torch.zeros(0)
+        readable = left[clip].mean() * side**2 / (height * width) < TOO_MUCH
+        readings.append(Reading(
+            g.Description(tuple(who), g.PLACES[seen.place[clip]]) if readable else None,
+            position, actors.radius[rows], visible, wall, bool(riding[clip]),
+            float((visible & ~missing).sum() / should) if should else 0.0,
+            int((left[clip] > least).sum()), int(actors.switches[rows].sum()),
+            float(jerk.mean()) if jerk.numel() else 0.0,
+            float(moves.misfit[rows].max()) if rows and frames > 2 else 0.0, events))  # fmt: skip
+    return readings
+
+
+def _actor(actors: track.Actors, row: int, action: int, speed: float) -> g.Actor:
+    name = g.ACTIONS[action] if action >= 0 else None
+    size = actors.radius[row][actors.visible[row]].prod(-1).sqrt()
+    size = float(size.quantile(0.6)) if len(size) else 0.0
+    return g.Actor(
+        g.SHAPES[actors.shape[row]], g.COLOURS[actors.colour[row]], name,
+        g.SIZES[int(size > motion.LARGE)] if name is None or name in g.SIZED else None,
+        g.SPEEDS[int(abs(speed) > motion.QUICK)] if name in g.MOVES else None,
+    )  # fmt: skip
+
+
+def _passes(actors: track.Actors, row: int, wall: tuple[float, float], fps: float) -> bool:
+    """Goes straight at the wall, is hidden by it, and comes out on the other side if at all."""
+    x, visible = actors.position[row, :, 1], actors.visible[row]
+    if len(x) < 5 or visible.all() or not visible.any():
+        return False
+    at = visible.nonzero()[:, 0]
+    middle = sum(wall) / 2
+    inside = ~visible[at[0] :]
+    if visible[-1] and (x[0] - middle) * (x[-1] - middle) > 0:
+        return False
+    steps = x.diff()
+    way = 1.0 if x[at[0]] < middle else -1.0
+    hidden = int(inside.sum())
+    return (
+        hidden >= 1
+        and bool((steps * way > -0.03).all())
+        and bool((steps * way < 0.75 / fps + 0.03).all())
+    )
+
+
+def _rides(actors: track.Actors, row: int, saddle: Tensor, fps: float) -> bool:
+    """Sits on the bicycle, and both go at an even pace (back again at the edge)."""
+    if len(saddle) < 5:
+        return False
+    seat = actors.position[row] + torch.tensor([1.0, 0.0]) * actors.radius[row]
+    apart = (seat - saddle).abs().nanmedian(0).values
+    steps = actors.position[row, :, 1].diff().abs() * fps
+    pace = actors.position[row, 2:, 1] - actors.position[row, :-2, 1]
+    moving = (pace.abs() * fps / 2 > 0.08).float().mean()
+    return bool((apart < 0.09).all() and moving > 0.8 and steps.max() < 0.25 + 0.03 * fps)
+
+
+# ---------------------------------------------------------------- against a caption
+
+PARTS = ("actor", "colour", "size", "action", "speed", "place", "count",
+         "presence", "no extras", "no switches")  # fmt: skip
+_WORDS = {
+    "actor": "shape",
+    "colour": "colour",
+    "size": "size",
+    "action": "action",
+    "speed": "speed",
+}
+
+
+@dataclass
+class Scores:
+    """Which parts of each caption came true: parts[name][clip] is True, False, or None where the
+    caption does not name it; together[clip]: all that is named, the actors there in every frame
+    they should be, and nothing else. swapped: two actors wear each other's colours."""
+
+    parts: dict[str, list[bool | None]]
+    together: list[bool]
+    swapped: list[bool]
+
+    def rate(self, part: str = "together") -> float:
+        """Share of clips in which a part is right, of those in which it is named (NaN: none)."""
+        told = [
+            x for x in (self.together if part == "together" else self.parts[part]) if x is not None
+        ]
+        return sum(told) / len(told) if told else float("nan")
+
+
+def score(readings: list[Reading], captions: list[str | g.Description]) -> Scores:
+    """Hold each reading against its caption (or `Description`), part by part and all together.
+
+    Which of two actors is which is not told, so the better assignment counts. In clips of under
+    five frames nobody can see what is done, so action and speed are not judged.
+    """
+    parts, together, swapped = {name: [] for name in PARTS}, [], []
+    for reading, caption in zip(readings, captions, strict=True):
+        asked = g.parse(caption) if isinstance(caption, str) else caption
+        found, swap = _compare(reading, asked)
+        for name in PARTS:
+            parts[name].append(found[name])
+        together.append(all(ok is not False for ok in found.values()))
+        swapped.append(swap)
+    return Scores(parts, together, swapped)
+
+
+def _match(asked: g.Actor, got: g.Actor | None) -> dict[str, bool | None]:
+    """Word by word: None where not asked for."""
+    return {part: None if getattr(asked, word) is None else
+            got is not None and getattr(asked, word) == getattr(got, word)
+            for part, word in _WORDS.items()}  # fmt: skip
+
+
+def _compare(reading: Reading, asked: g.Description) -> tuple[dict[str, bool | None], bool]:
+    got = reading.description or g.Description(())
+    slots = [*got.actors, *[None] * len(asked.actors)]
+    best = max(([_match(a, b) for a, b in zip(asked.actors, order)]
+                for order in permutations(slots, len(asked.actors))), key=_right)  # fmt: skip
+    words = best
+    found = {part: None if all(w[part] is None for w in words) else
+             all(w[part] is not False for w in words) for part in _WORDS}  # fmt: skip
+    if reading.visible.shape[-1] < 5:
+        found["action"] = found["speed"] = None
+    found["place"] = None if asked.place is None else asked.place == got.place
+    found["count"] = len(asked.actors) == len(got.actors)
+    found["presence"] = reading.presence == 1 and reading.description is not None
+    found["no extras"] = reading.extras == 0 and reading.description is not None
+    found["no switches"] = reading.switches == 0 and reading.description is not None
+    return found, _swapped(asked.actors, got.actors)
+
+
+def _right(words: list[dict[str, bool | None]], leave_out: str = "") -> int:
+    return sum(ok is True for w in words for part, ok in w.items() if part != leave_out)
+
+
+def _swapped(asked: tuple[g.Actor, ...], got: tuple[g.Actor, ...]) -> bool:
+    """Told apart by everything but colour, do two actors wear each other's colours?"""
+    if len(asked) != 2 or len(got) != 2 or asked[0].colour == asked[1].colour:
+        return False
+    orders = [[_match(a, b) for a, b in zip(asked, order)] for order in (got, got[::-1])]
+    kept, crossed = (_right(words, "colour") for words in orders)
+    if kept == crossed:
+        return False
+    order = got if kept > crossed else got[::-1]
+    return [a.colour for a in asked] == [a.colour for a in order[::-1]]
+
+
+def report(reading: Reading, caption: str | g.Description) -> str:
+    """What was asked for and what is there, in plain words: a line a part, "ok" or "x" first."""
+    asked = g.parse(caption) if isinstance(caption, str) else caption
+    if reading.description is None:
+        return "x   unreadable: more of the picture is strange than can be explained"
+    found, swap = _compare(reading, asked)
+    got = reading.description
+
+    def told(actors, part):
+        words = [getattr(a, _WORDS[part]) or "?" for a in actors]
+        return " and ".join(words) or "nobody"
+
+    lines = []
+    for part, ok in found.items():
+        if ok is None:
+            continue
+        if part in _WORDS:
+            what = f"asked {told(asked.actors, part)}, found {told(got.actors, part)}"
+        else:
+            what = {
+                "place": f"asked {asked.place}, found {got.place}",
+                "count": f"asked {len(asked.actors)}, found {len(got.actors)}",
+                "presence": f"seen in {reading.presence:.0%} of the frames it should be in",
+                "no extras": f"{reading.extras} frames with something more in them",
+                "no switches": f"shape or colour changes {reading.switches} times",
+            }[part]
+        lines.append(f"{'ok' if ok else 'x':<3} {part:<12} {what}")
+    if swap:
+        lines.append("x   the two actors wear each other's colours")
+    together = all(ok is not False for ok in found.values())
+    lines.append(f"{'ok' if together else 'x':<3} all together")
+    return "\n".join(lines)
