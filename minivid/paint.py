@@ -140,41 +140,45 @@ def bicycle_coverage(saddle: Tensor, y: Tensor, x: Tensor, side: int) -> Tensor:
 # ---------------------------------------------------------------- the place
 
 
-def _falling(fmt: ClipFormat, y: Tensor, x: Tensor, columns: int, gap: float, size) -> Tensor:
-    """Drops or flakes in columns; they fall one gap in half a second, so films have no seam."""
-    column = torch.floor((x + fmt.half[1]) * columns)
-    spot = (column + 0.5) / columns - fmt.half[1]
-    start = (column * 0.381966) % 1 * gap  # columns are out of step with one another
+def _falling(fmt: ClipFormat, y: Tensor, x: Tensor, gap: float, start: float, size) -> Tensor:
+    """Drops or flakes, two columns to a quarter of the side, that fall one gap in half a second.
+
+    So films have no seam when one is continued after a multiple of half a second.
+    """
+    column = torch.floor((x + fmt.half[1]) * 8)
+    spot = (column + 0.5) / 8 - fmt.half[1]
+    begin = (column % 2) * start * gap  # neighbouring columns are out of step
     fallen = fmt.times().to(y)[:, None, None] * (gap / 0.5)
-    down = (y + fmt.half[0] - fallen - start) % gap - gap / 2  # (F, H, W)
+    down = (y + fmt.half[0] - fallen - begin) % gap - gap / 2  # (F, H, W)
     across = (x - spot) / size[1]
-    return (0.5 - (torch.maximum(across.abs(), down.abs() / size[0]) - 1) * size[1] * fmt.side).clamp(
-        0, 1
-    )
+    far = torch.maximum(across.abs(), down.abs() / size[0]) - 1
+    return (0.5 - far * size[1] * fmt.side).clamp(0, 1)
 
 
 @lru_cache(maxsize=16)
-def _backgrounds(fmt: ClipFormat, device: str) -> Tensor:
+def _backgrounds(fmt: ClipFormat, device: str, weather: bool) -> Tensor:
     y, x = fmt.grid(device)
     h = fmt.half[0]
     depth = ((y + h) / (2 * h))[None, None, None]  # (1, 1, 1, H, 1)
     sky, horizon, ground = (c.to(device)[:, :, None, None, None] for c in (SKY, HORIZON, GROUND))
     out = (sky + (horizon - sky) * depth).expand(4, 3, fmt.frames, fmt.height, fmt.width).clone()
-    row, column = torch.floor((y + h) * 12), torch.floor((x + fmt.half[1]) * 12)
-    starry = ((row * 0.7548777 + column * 0.5698403) * 7 % 1 < 0.12) & (row < 6)
-    twinkle = starry & (((y + h) * 12) % 1 < 0.25) & (((x + fmt.half[1]) * 12) % 1 < 0.25)
-    out[1] = torch.where(twinkle, torch.tensor(0.72, device=device), out[1])
-    rain = _falling(fmt, y, x, 8, 0.5, (0.05, 0.011))
-    snow = _falling(fmt, y, x, 6, 0.25, (0.021, 0.021))
-    out[2] += rain * (0.72 - out[2])
-    out[3] += snow * (0.99 - out[3])
+    if weather:
+        row, column = torch.floor((y + h) * 12), torch.floor((x + fmt.half[1]) * 12)
+        starry = ((column * 7 + row * 5 + row * row * 3) % 17 == 0) & (row < 8)
+        twinkle = starry & (((y + h) * 12) % 1 < 0.25) & (((x + fmt.half[1]) * 12) % 1 < 0.25)
+        out[1] = torch.where(twinkle, torch.tensor(0.72, device=device), out[1])
+        rain = _falling(fmt, y, x, 0.5, 0.4, (0.06, 0.012))
+        snow = _falling(fmt, y, x, 0.25, 0.5, (0.021, 0.021))
+        out[2] += rain * (0.74 - out[2])
+        out[3] += snow * (0.99 - out[3])
     out += (0.5 - (h - FLOOR - y) * fmt.side).clamp(0, 1) * (ground - out)
     return out  # (4, 3, F, H, W) in [0, 1]
 
 
-def background(fmt: ClipFormat, device: str | torch.device = "cpu") -> Tensor:
-    """The four places with nobody in them: (4, 3, F, H, W) in [0, 1]"""
-    return _backgrounds(fmt, str(device))
+def background(fmt: ClipFormat, device: str | torch.device = "cpu", weather: bool = True) -> Tensor:
+    """The four places with nobody in them: (4, 3, F, H, W) in [0, 1]; without stars, drops and
+    flakes if not `weather`."""
+    return _backgrounds(fmt, str(device), weather)
 
 
 # ---------------------------------------------------------------- the picture

@@ -183,15 +183,15 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
 
     small = two | (act == RIDES) | (act == PASSES)
     large = ~small & (dice.integers(k)[:, 0] >= 2**31)
-    r = torch.where(large, u(1, 0.1875, 0.207), u(1, 0.130, 0.144))
-    r = torch.where((act == PASSES), u(1, 0.130, 0.136), r)
+    r = torch.where(large, u(1, 0.205, 0.225), u(1, 0.148, 0.160))
+    r = torch.where((act == PASSES), u(1, 0.136, 0.140), r)
     quick = dice.integers(k + 2)[:, 0] >= 2**31
     moves = (act >= LEFT) & (act <= DOWN)
 
     # still, and where a moving actor comes to rest or starts
     room_y, room_x = hy - r - 0.02, torch.where(two, 0.03, hx - r - 0.02)
     lane = torch.where(two, (0.25 if i else -0.25) * 2 * hx, 0.0)
-    far = torch.where(quick, u(3, 0.38, 0.54), u(3, 0.21, 0.36))
+    far = torch.where(quick, u(3, 0.36, 0.50), u(3, 0.21, 0.34))
     speed = torch.where(quick, u(4, 0.50, 0.64), u(4, 0.16, 0.22))
     across, along = (act == LEFT) | (act == RIGHT), (act == UP) | (act == DOWN)
     circling = (act == CIRCLES).double() * u(5, 0.17, 0.22)
@@ -212,7 +212,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
 
     # grows, shrinks: from a small radius to a big one within the clip
     rise = (t / u(11, 1.3, 1.8)[:, None]).clamp(max=1)
-    big, little = u(12, 0.19, 0.22)[:, None], u(13, 0.08, 0.1)[:, None]
+    big, little = u(12, 0.20, 0.225)[:, None], u(13, 0.09, 0.11)[:, None]
     size = little + (big - little) * torch.where((act == GROWS)[:, None], rise, 1 - rise)
     ry = torch.where(growing[:, None] > 0, size, ry)
     rx = ry.clone()
@@ -221,7 +221,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     period = u(14, 0.70, 0.98)
     phase = t / period[:, None] + u(15)[:, None]
     beat = phase - phase.floor()
-    height = (0.42 * (period / 0.98) ** 2)[:, None] * 4 * beat * (1 - beat)
+    height = (0.40 * (period / 0.98) ** 2)[:, None] * 4 * beat * (1 - beat)
     late = (torch.minimum(beat, 1 - beat) * period[:, None] / 0.08) ** 2
     squash = torch.exp(-late)
     bounce = (act == BOUNCES)[:, None]
@@ -238,7 +238,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     begin = u(18) * (span - 2 * v).clamp(min=0)
     reach = (begin[:, None] + v[:, None] * t) % (2 * span) if span > 0 else 0 * t
     reach = (torch.minimum(reach, 2 * span - reach) - span / 2) * way[:, None]
-    wheels = hy - 0.04 - u(19, 0.0, 2 * hy - 0.05 - SADDLE - 0.29)
+    wheels = hy - 0.04 - u(19, 0.0, 2 * hy - 0.05 - SADDLE - 0.32)
     rides = (act == RIDES)[:, None]
     y = torch.where(rides, (wheels - SADDLE - r)[:, None], y)
     x = torch.where(rides, reach, x)
@@ -248,7 +248,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     v = u(20, 0.355, 0.375)
     width = 2 * r + v * (0.525 + knobs.hidden)
     edge = torch.stack([-width / 2, width / 2], 1) + u(21, -0.01, 0.01)[:, None]
-    begin = width / 2 + r - 0.005 + u(22, 0, 0.01)
+    begin = width / 2 + r - 0.025 + u(22, 0, 0.01)
     walk = ((v[:, None] * t - begin[:, None]).minimum(begin[:, None])) * way[:, None]
     passes = (act == PASSES)[:, None]
     x = torch.where(passes, walk, x)

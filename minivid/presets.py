@@ -1,0 +1,84 @@
+"""The two sizes of everything: one for two CPU cores, one for a classroom GPU; the code is one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+
+from .autoencoder import AutoencoderConfig
+from .errors import MinividError
+from .paint import ClipFormat
+from .text import TextConfig
+from .tokens import Packing
+from .transformer import TransformerConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of clips, networks and batches. Aspects are (height, width)."""
+
+    name: str
+    fmt: ClipFormat
+    aspects: tuple[tuple[int, int], ...]  # trained on, the first one most
+    held_out: tuple[tuple[int, int], ...]  # never trained on: one wide, one tall
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    transformer: TransformerConfig = TransformerConfig()
+    pool: int = 24576  # clips encoded once and trained on again and again
+    batch: dict = field(default_factory=lambda: {"autoencoder": 24, "text": 128, "transformer": 64})
+    minutes: dict = field(default_factory=lambda: {"autoencoder": 15, "text": 2, "transformer": 60})
+
+    @property
+    def text(self) -> TextConfig:
+        return TextConfig(width=self.transformer.text_width, clip_dim=self.dim)
+
+    @property
+    def dim(self) -> int:
+        return self.transformer.dim
+
+    def packing(self, fmt: ClipFormat | None = None) -> Packing:
+        """How clips of a format (this preset's own by default) become tokens."""
+        return Packing(fmt or self.fmt, dim=self.dim)
+
+    def format(self, height: int, width: int, frames: int | None = None) -> ClipFormat:
+        return ClipFormat(height, width, frames or self.fmt.frames, self.fmt.fps)
+
+
+PRESETS = {
+    "laptop": Preset(
+        "laptop",
+        ClipFormat(48, 48, 17, 8),
+        aspects=((48, 48), (48, 72), (72, 48)),
+        held_out=((48, 60), (60, 48)),
+    ),
+    "gpu": Preset(
+        "gpu",
+        ClipFormat(72, 72, 33, 16),
+        aspects=((72, 72), (72, 108), (108, 72)),
+        held_out=((72, 96), (96, 72)),
+        autoencoder=AutoencoderConfig(width=128, frame_width=96, fine_width=48),
+        transformer=TransformerConfig(depth=8),
+        pool=131072,
+        batch={"autoencoder": 64, "text": 512, "transformer": 256},
+        minutes={"autoencoder": 5, "text": 1, "transformer": 20},
+    ),
+}
+
+
+def choose(name: str | None = None, device: str | torch.device | None = None) -> Preset:
+    """The preset called `name`, or MINIVID_PRESET's, or the one that fits the device.
+
+    Raises `MinividError` for a name that is none.
+    """
+    name = name or os.environ.get("MINIVID_PRESET")
+    if name is None:
+        name = "gpu" if best_device(device).type == "cuda" else "laptop"
+    if name not in PRESETS:
+        raise MinividError(f"There is no preset {name!r}; there are {' and '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def best_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for, or a GPU where there is one, or the CPU."""
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -1,0 +1,258 @@
+"""How each of the three networks is trained: its batches, its loss, and what is kept of it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict
+
+import torch
+from torch import nn
+
+from . import checkpoints
+from .autoencoder import GROUP, Autoencoder, AutoencoderConfig, autoencoder_loss
+from .distributed import world_size
+from .flow import flow_loss, sample_t
+from .layers import Condition
+from .paint import ClipFormat, background
+from .presets import Preset
+from .text import Link, TextConfig, contrast_loss, near_miss, tokenize
+from .train import autocast, mine
+from .transformer import Transformer, TransformerConfig
+from .world import film
+
+Tensor = torch.Tensor
+UNSEEN = 1 << 40  # seeds from here on are never trained on
+
+
+def seeds_for(step: int, batch: int, seed: int) -> Tensor:
+    """Clip seeds of a step: a function of seed, step and place in the batch, all below UNSEEN."""
+    return (seed * 7_919 << 24) % UNSEEN + step * batch + torch.arange(batch)
+
+
+# ---------------------------------------------------------------- autoencoder
+
+
+def crop(video: Tensor, empty: Tensor, centre: Tensor, first: int, cells: int, patch: int):
+    """Cut 9 frames from `first` on and a square of cells around centre (B, 2) out of each clip."""
+    grid = torch.tensor(video.shape[-2:]) // patch
+    corner = (centre * grid - cells / 2).round().long().clamp(min=0)
+    corner = torch.minimum(corner, grid - cells) * patch
+    cut = [(slice(None), slice(first, first + 9), slice(y, y + cells * patch),
+            slice(x, x + cells * patch)) for y, x in corner.tolist()]  # fmt: skip
+    return (torch.stack([v[c] for v, c in zip(video, cut)]),
+            torch.stack([e[c] for e, c in zip(empty, cut)]))  # fmt: skip
+
+
+class AutoencoderRecipe:
+    """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
+
+    kind, ema = "autoencoder", 0.998
+    lr = 4e-3
+
+    def __init__(self, preset: Preset, seed: int, device):
+        self.preset, self.seed, self.device = preset, seed, device
+        torch.manual_seed(seed)
+        self.model = Autoencoder(preset.autoencoder).to(device)
+        self.batch, self.tokens = preset.batch[self.kind], None
+
+    def prepare(self, progress=None) -> None:
+        """Nothing is prepared: every step films new clips."""
+
+    def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
+        whole = step % 8 == 7  # now and then a whole film, of any aspect
+        height, width = self.preset.aspects[step // 8 % len(self.preset.aspects)]
+        fmt = self.preset.format(height, width) if whole else self.preset.fmt
+        batch = max(world_size(), self.batch // 4) if whole else self.batch
+        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, device=self.device)
+        video, place = clip.video, clip.truth.place.to(self.device)
+        empty = background(fmt, self.device, weather=False)[place] * 2 - 1
+        shape = (batch, 8, *(n // self.model.config.patch for n in (height, width)))
+        if not whole:
+            first = GROUP * int(torch.randint((fmt.frames - 9) // GROUP + 1, (), generator=dice))
+            actor = clip.truth.position[:, 0, first + 4].float() + 0.5
+            wander = mine(torch.rand(batch, 2, generator=dice) - 0.5) * 0.4
+            video, empty = crop(video, empty, actor + wander, first, 5, self.model.config.patch)
+            shape = (batch, 3, 5, 5)
+        else:
+            shape = (batch, 1 + (fmt.frames - 1) // GROUP,
+                     height // self.model.config.patch, width // self.model.config.patch)  # fmt: skip
+        noise = torch.randn(shape[0], self.model.config.channels, *shape[1:], generator=dice)
+        return autoencoder_loss(model, video, empty, mine(noise).to(self.device))
+
+    def finish(self) -> None:
+        """Measure the scale of the latents once, on clips of its own."""
+        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, device=self.device)
+        self.model.measure_scale(for_scale.video)
+
+    def config(self) -> dict:
+        return asdict(self.preset.autoencoder)
+
+
+def load_autoencoder(path, device="cpu") -> Autoencoder:
+    tensors, meta = checkpoints.load(path, "autoencoder")
+    model = Autoencoder(AutoencoderConfig(**_tuples(meta["config"])))
+    model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    return model.to(device).eval()
+
+
+def _tuples(config: dict) -> dict:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+
+
+# ---------------------------------------------------------------- clips, encoded once
+
+
+class Pool:
+    """Clips as tokens with their captions, encoded once: what text and transformer train on."""
+
+    def __init__(self, autoencoder: Autoencoder, preset: Preset, fmt: ClipFormat, seeds: Tensor,
+                 device, progress=None):  # fmt: skip
+        self.packing, tokens, self.captions = preset.packing(fmt), [], []
+        for part in seeds.split(64):
+            clip = film(part, fmt, device=device)
+            with torch.no_grad(), autocast(device):
+                latents = autoencoder.encode(clip.video)
+            tokens.append(self.packing.pack(latents).to(torch.float16))
+            self.captions += clip.caption
+            if progress:
+                progress(len(part))
+        self.tokens = torch.cat(tokens)  # (n, N, D)
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+
+def pools(preset: Preset, autoencoder: Autoencoder, seed: int, device, size: int, progress=None,
+          aspects=None) -> list[Pool]:  # fmt: skip
+    """One pool an aspect: half of the clips in the first, the rest shared among the others."""
+    aspects = aspects or preset.aspects
+    sizes = [size] if len(aspects) == 1 else \
+        [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)  # fmt: skip
+    start, out = (seed * 7_919 << 24) % UNSEEN, []
+    for (height, width), n in zip(aspects, sizes):
+        seeds = start + torch.arange(n)
+        out.append(Pool(autoencoder, preset, preset.format(height, width), seeds, device, progress))
+        start += n
+    return out
+
+
+def draw(pools: list[Pool], step: int, batch: int, dice: torch.Generator) -> tuple[Pool, Tensor]:
+    """Half of the steps the first aspect, else the others in turn; rows at random."""
+    pool = pools[0] if step % 2 == 0 or len(pools) == 1 else pools[1 + step // 2 % (len(pools) - 1)]
+    return pool, torch.randint(len(pool), (batch,), generator=dice)
+
+
+# ---------------------------------------------------------------- text
+
+
+class TextRecipe:
+    """Captions find their clips; among the wrong ones are near misses."""
+
+    kind, ema, lr = "text", 0.99, 3e-3
+
+    def __init__(self, preset: Preset, seed: int, device):
+        self.preset, self.seed, self.device = preset, seed, device
+        torch.manual_seed(seed)
+        self.model = Link(preset.text).to(device)
+        self.batch, self.tokens = preset.batch[self.kind], None
+
+    def prepare(self, progress=None) -> None:
+        autoencoder = load_autoencoder(checkpoints.find("autoencoder", self.preset.name), self.device)
+        size = min(self.preset.pool, 64 * self.batch)
+        self.pool = pools(self.preset, autoencoder, self.seed, self.device, size, progress,
+                          self.preset.aspects[:1])[0]  # fmt: skip
+
+    def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
+        rows = mine(torch.randint(len(self.pool), (self.batch,), generator=dice))
+        captions = [self.pool.captions[n] for n in rows.tolist()]
+        pick = random.Random(int(torch.randint(2**31, (), generator=dice))).randrange
+        wrong = tokenize([near_miss(c, pick) for c in captions]).to(self.device)
+        tokens = self.pool.tokens[rows].to(self.device, torch.float32)
+        layout = self.pool.packing.layout(len(rows), self.device)
+        return contrast_loss(model, tokens, layout, tokenize(captions).to(self.device), wrong)
+
+    def finish(self) -> None:
+        pass
+
+    def config(self) -> dict:
+        return asdict(self.preset.text)
+
+
+def load_link(path, device="cpu") -> Link:
+    tensors, meta = checkpoints.load(path, "text")
+    model = Link(TextConfig(**_tuples(meta["config"])))
+    model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    return model.to(device).eval()
+
+
+# ---------------------------------------------------------------- transformer
+
+
+def noise_levels(frame_of: Tensor, batch: int, dice: torch.Generator, shift: float) -> Tensor:
+    """A noise level for each token, (B, N): mostly one for the whole clip.
+
+    In a tenth of the clips frame 0 is already clean (t = 1), in a tenth the first two or three
+    latent frames are: so one network also learns to film a picture, and to continue a clip.
+    """
+    t = sample_t(batch, dice, shift=shift)[:, None].expand(-1, len(frame_of))
+    given = torch.randint(20, (batch, 1), generator=dice)  # clean latent frames, if 1, 2 or 3
+    given = torch.where(given < 2, 1, torch.where(given < 4, given, 0))
+    return torch.where((frame_of >= 0) & (frame_of < given), 1.0, t)
+
+
+class TransformerRecipe:
+    """Noise to tokens: at each step a random noise level, and captions dropped now and then."""
+
+    kind, ema, lr = "transformer", 0.999, 4e-3
+    drop, shift = 0.1, 1.5
+
+    def __init__(self, preset: Preset, seed: int, device):
+        self.preset, self.seed, self.device = preset, seed, device
+        torch.manual_seed(seed)
+        self.model = Transformer(preset.transformer).to(device)
+        self.batch = preset.batch[self.kind]
+        self.tokens = self.batch * preset.packing().pictures
+
+    def prepare(self, progress=None) -> None:
+        find = checkpoints.find
+        autoencoder = load_autoencoder(find("autoencoder", self.preset.name), self.device)
+        link = load_link(find("text", self.preset.name), self.device)
+        size = self.preset.pool
+        self.pools = pools(self.preset, autoencoder, self.seed, self.device, size, progress)
+        with torch.no_grad():
+            self.text = [
+                [link.encode(part) for part in _parts(pool.captions, 512)] for pool in self.pools
+            ]
+        self.text = [tuple(torch.cat(x) for x in zip(*parts)) for parts in self.text]
+
+    def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
+        pool, rows = draw(self.pools, step, self.batch, dice)
+        frame_of = pool.packing.frame_of()
+        t = noise_levels(frame_of, self.batch, dice, self.shift)
+        dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
+        noise = torch.randn(self.batch, *pool.tokens.shape[1:], generator=dice)
+        rows, t, dropped, noise = (mine(x).to(self.device) for x in (rows, t, dropped, noise))
+        text, mask = (x[rows] for x in self.text[self.pools.index(pool)])
+        given = Condition(text, mask & ~dropped, pool.packing.layout(len(rows), self.device))
+        clean = pool.tokens[rows].to(self.device, torch.float32)
+        return flow_loss(model, clean, given, t, noise)
+
+    def finish(self) -> None:
+        pass
+
+    def config(self) -> dict:
+        return asdict(self.preset.transformer)
+
+
+def _parts(items: list, n: int) -> list[list]:
+    return [items[i : i + n] for i in range(0, len(items), n)]
+
+
+def load_transformer(path, device="cpu") -> Transformer:
+    tensors, meta = checkpoints.load(path, "transformer")
+    model = Transformer(TransformerConfig(**meta["config"]))
+    model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    return model.to(device).eval()
+
+
+RECIPES = {recipe.kind: recipe for recipe in (AutoencoderRecipe, TextRecipe, TransformerRecipe)}

@@ -1,0 +1,162 @@
+"""Words to vectors, learnt by contrast: a caption must find its own clip among many.
+
+Two halves, as in CLIP (2103.00020): `TextEncoder` turns a caption into one vector a word, and
+`ClipEncoder` a clip's tokens into one vector. Among the wrong captions are some that differ in a
+single word, or have their colours swapped, so that the order of words must be understood
+(2210.01936).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from . import grammar as g
+from .layers import MLP, Attention, Layout, Linear, Rotary, norm
+
+Tensor = torch.Tensor
+LENGTH = 20  # words of the longest caption, with room to spare
+
+
+def tokenize(captions: list[str], vocabulary: tuple[str, ...] = g.VOCABULARY) -> Tensor:
+    """Captions to numbers (B, LENGTH), 0 after the end; unknown words are left out.
+
+    Raises `PromptError` for a prompt in which no word is known.
+    """
+    number = {word: n + 1 for n, word in enumerate(vocabulary)}
+    ids = torch.zeros(len(captions), LENGTH, dtype=torch.long)
+    for row, caption in zip(ids, captions):
+        known = [number[w] for w in g.words_of(caption)[0] if w in number][:LENGTH]
+        row[: len(known)] = torch.tensor(known)
+    return ids
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    vocabulary: tuple[str, ...] = g.VOCABULARY
+    width: int = 96
+    depth: int = 2
+    heads: int = 3
+    clip_dim: int = 40  # numbers in a clip's token
+
+
+class Block(nn.Module):
+    """Look at the others, then think."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.look, self.think = Attention(width, heads), MLP(width)
+
+    def forward(self, x: Tensor, turn, mask=None) -> Tensor:
+        x = x + self.look(norm(x), turn, mask)
+        return x + self.think(norm(x))
+
+
+class TextEncoder(nn.Module):
+    """Captions as numbers (B, L) -> a vector for each word (B, L, E), and the mask (B, L)."""
+
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.words = nn.Embedding(len(config.vocabulary) + 1, config.width)
+        self.rotary = Rotary((0.05, 2.0, config.width // config.heads // 2))
+        self.blocks = nn.ModuleList([Block(config.width, config.heads) for _ in range(config.depth)])
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        mask = ids > 0
+        order = torch.arange(ids.shape[1], device=ids.device).float()[None, :, None]
+        turn, seen = self.rotary(order), mask[:, None, None]
+        x = norm(self.words(ids))  # (B, L, E)
+        for block in self.blocks:
+            x = block(x, turn, seen)
+        return norm(x), mask
+
+
+class ClipEncoder(nn.Module):
+    """A clip's picture tokens (B, N, D) with their layout -> one vector (B, E)."""
+
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.into = Linear(config.clip_dim, config.width)
+        pairs = config.width // config.heads // 2
+        self.rotary = Rotary((0.8, 12.0, pairs - 10), (0.8, 14.0, 5), (0.8, 14.0, 5))
+        self.blocks = nn.ModuleList([Block(config.width, config.heads) for _ in range(config.depth)])
+
+    def forward(self, tokens: Tensor, layout: Layout) -> Tensor:
+        x, turn = norm(self.into(tokens)), self.rotary(layout.positions)
+        for block in self.blocks:
+            x = block(x, turn)
+        return norm(x).mean(1)
+
+
+class Link(nn.Module):
+    """Both halves in one space: `of_text` and `of_clips` give unit vectors, alike where they fit."""
+
+    hidden = ("blocks.",)  # matrices for Muon
+
+    def __init__(self, config: TextConfig = TextConfig()):
+        super().__init__()
+        self.config = config
+        self.encoder, self.clips = TextEncoder(config), ClipEncoder(config)
+        self.text_out = Linear(config.width, config.width)
+        self.clip_out = Linear(config.width, config.width)
+        self.sharpness = nn.Parameter(torch.tensor(2.5))
+
+    def of_text(self, ids: Tensor) -> Tensor:
+        x, mask = self.encoder(ids)
+        mean = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        return F.normalize(self.text_out(mean), dim=-1)
+
+    def of_clips(self, tokens: Tensor, layout: Layout) -> Tensor:
+        return F.normalize(self.clip_out(self.clips(tokens, layout)), dim=-1)
+
+    def forward(self, tokens: Tensor, layout: Layout, ids: Tensor) -> tuple[Tensor, Tensor]:
+        clips = self.of_clips(tokens, layout) * self.sharpness.exp()
+        return clips, self.of_text(ids)
+
+    def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        """Captions -> text (B, L, E) and its mask (B, L), for a `Condition`."""
+        ids = tokenize(captions, self.config.vocabulary)
+        return self.encoder(ids.to(self.text_out.weight.device))
+
+
+def contrast_loss(link: Link, tokens: Tensor, layout: Layout, ids: Tensor, wrong: Tensor) -> Tensor:
+    """Each clip must point at its caption among all captions and all their near misses, and back.
+
+    tokens (B, N, D), ids (B, L), wrong (B, L): near misses. Captions that are alike are no fault.
+    """
+    clips, texts = link(tokens, layout, torch.cat([ids, wrong]))
+    score = clips.float() @ texts.float().T  # sharpened already  # (B, 2B)
+    same = (torch.cat([ids, wrong])[None] == ids[:, None]).all(-1)  # (B, 2B)
+    other = same & ~torch.eye(len(ids), len(texts), dtype=torch.bool, device=ids.device)
+    score = score.masked_fill(other, -torch.inf)
+    target = torch.arange(len(ids), device=ids.device)
+    return (F.cross_entropy(score, target) + F.cross_entropy(score[:, : len(ids)].T, target)) / 2
+
+
+# ---------------------------------------------------------------- near misses
+
+_ALIKE = (g.COLOURS, g.SHAPES, g.SIZES, g.SPEEDS, ("left", "right", "up", "down"),
+          ("day", "night"), ("rain", "snow"))  # fmt: skip
+_KIND = {word: group for group in _ALIKE for word in group}
+
+
+def near_miss(caption: str, pick) -> str:
+    """The caption with its two colours swapped, or with one word replaced by another of its kind.
+
+    pick(n) draws an integer below n.
+    """
+    words = caption.split()
+    colours = [n for n, w in enumerate(words) if w in g.COLOURS]
+    if len(colours) == 2 and pick(2):
+        a, b = colours
+        words[a], words[b] = words[b], words[a]
+        return " ".join(words)
+    places = [n for n, w in enumerate(words) if w in _KIND]
+    if places:
+        at = places[pick(len(places))]
+        others = [w for w in _KIND[words[at]] if w != words[at]]
+        words[at] = others[pick(len(others))]
+    return " ".join(words)

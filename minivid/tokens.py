@@ -1,0 +1,98 @@
+"""Latents to tokens and back: patches of space and time in one row, each with its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+
+from .errors import FormatError
+from .layers import PICTURE, SOUND, Layout
+from .paint import ClipFormat
+
+Tensor = torch.Tensor
+
+
+def patchify(latents: Tensor, patch: int) -> Tensor:
+    """Cut video latents into patches: (B, C, f, h, w) -> (B, f h/p w/p, C p p)"""
+    if latents.shape[-2] % patch or latents.shape[-1] % patch:
+        raise FormatError(f"Latents of {tuple(latents.shape[-2:])} cannot be cut into patches "
+                          f"of {patch}x{patch}.")  # fmt: skip
+    return rearrange(latents, "b c f (h p) (w q) -> b (f h w) (c p q)", p=patch, q=patch)
+
+
+def unpatchify(tokens: Tensor, grid: tuple[int, int, int], patch: int) -> Tensor:
+    """The inverse of `patchify`, for a grid of (f, h/p, w/p) patches."""
+    f, h, w = grid
+    return rearrange(tokens, "b (f h w) (c p q) -> b c f (h p) (w q)", f=f, h=h, w=w, p=patch, q=patch)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a clip of a format becomes one row of tokens: first the picture's, then the sound's.
+
+    cell: pixels that a patch is wide and high; group: frames in a latent frame; sound: tokens of
+    sound (0 for silent); dim: numbers in a token, the shorter kind is filled up with zeros.
+    """
+
+    fmt: ClipFormat
+    cell: int = 12
+    patch: int = 2
+    group: int = 4
+    dim: int = 40
+    sound: int = 0
+
+    def __post_init__(self):
+        if self.fmt.height % self.cell or self.fmt.width % self.cell:
+            raise FormatError(
+                f"A film of {self.fmt.width}x{self.fmt.height} pixels cannot be made: both sides "
+                f"must be multiples of {self.cell}."
+            )
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Patches in time, down and across."""
+        frames = 1 + (self.fmt.frames - 1) // self.group
+        return frames, self.fmt.height // self.cell, self.fmt.width // self.cell
+
+    @property
+    def pictures(self) -> int:
+        f, h, w = self.grid
+        return f * h * w
+
+    def layout(self, batch: int, device=None) -> Layout:
+        """The address and kind of every token; times are those of the frames that it stands for."""
+        f, h, w = self.grid
+        unit, hy, hx = self.fmt.side, *self.fmt.half
+        step = torch.arange(f, dtype=torch.float32)
+        seconds = (step * self.group - (self.group - 1) / 2).clamp(min=0) / self.fmt.fps
+        y = (torch.arange(h) + 0.5) * self.cell / unit - hy
+        x = (torch.arange(w) + 0.5) * self.cell / unit - hx
+        picture = torch.stack(torch.meshgrid(seconds, y, x, indexing="ij"), -1).reshape(-1, 3)
+        ear = torch.zeros(self.sound, 3)  # sound is heard at the centre
+        if self.sound:
+            ear[:, 0] = (torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound
+        kind = torch.tensor([PICTURE] * len(picture) + [SOUND] * self.sound)
+        extent = torch.tensor([self.fmt.seconds, 2 * hy, 2 * hx])
+        place = torch.cat([picture, ear])
+        return Layout(*(x.to(device).expand(batch, *x.shape) for x in (place, kind, extent)))
+
+    def pack(self, latents: Tensor, sound: Tensor | None = None) -> Tensor:
+        """Video latents (B, C, f, h, w) and sound latents (B, C', s) to one row: (B, N, dim)"""
+        tokens = patchify(latents, self.patch)
+        rows = [tokens] if sound is None else [tokens, sound.transpose(1, 2)]
+        return torch.cat([F.pad(row, (0, self.dim - row.shape[-1])) for row in rows], 1)
+
+    def unpack(self, tokens: Tensor, channels: int, sound_channels: int = 0):
+        """The inverse of `pack`: video latents, sound latents or None."""
+        picture = tokens[:, : self.pictures, : channels * self.patch**2]
+        sound = tokens[:, self.pictures :, :sound_channels].transpose(1, 2) if self.sound else None
+        return unpatchify(picture, self.grid, self.patch), sound
+
+    def frame_of(self) -> Tensor:
+        """The latent frame of every picture token, -1 for sound: (N,)"""
+        f, h, w = self.grid
+        frames = torch.arange(f).repeat_interleave(h * w)
+        return torch.cat([frames, torch.full((self.sound,), -1)])

@@ -1,0 +1,183 @@
+"""One training loop for every network: a generator that yields progress, and can be resumed.
+
+    for now in Training(model, loss, steps=1000).fit():
+        print(now)
+
+`loss(model, step, generator)` gives a scalar; the generator's numbers depend on seed and step
+alone, so a training that was cut off and resumed ends with the same weights as an unbroken one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from . import checkpoints, cost, distributed
+from .errors import CheckpointError
+
+Tensor = torch.Tensor
+Loss = Callable[[nn.Module, int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands; printed as one line."""
+
+    step: int
+    steps: int
+    loss: float
+    milliseconds: float
+    tokens_per_second: float | None
+    mfu: float | None
+    memory: float | None  # GiB
+
+    def __str__(self) -> str:
+        rate = "" if self.tokens_per_second is None else f" | {self.tokens_per_second / 1e3:.0f}k tok/s"
+        mfu = "n/a" if self.mfu is None else f"{self.mfu:.0%}"
+        memory = "" if self.memory is None else f" | {self.memory:.1f} GiB"
+        return (f"step {self.step}/{self.steps} | loss {self.loss:.4f} | "
+                f"{self.milliseconds:.0f} ms{rate} | mfu {mfu}{memory}")  # fmt: skip
+
+
+def low_precision(device: torch.device | str) -> bool:
+    """Whether products in bfloat16 are fast here: on a GPU, or a CPU made for them."""
+    if torch.device(device).type == "cuda":
+        return True
+    return getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+
+
+def autocast(device: torch.device | str):
+    """Matrix products in bfloat16 where that is fast; weights and sums stay in float32."""
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low_precision(device))
+
+
+def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.Optimizer]:
+    """Muon (K. Jordan, 2024) for hidden matrices, AdamW for everything else.
+
+    A network names its hidden matrices itself, by a part of their names: `model.hidden`.
+    """
+    matrices, rest = [], []
+    for name, p in model.named_parameters():
+        is_hidden = name.endswith("weight") and any(part in name for part in model.hidden)
+        (matrices if is_hidden else rest).append(p)
+    chosen = [torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=decay)]
+    if matrices:
+        chosen.append(torch.optim.Muon(matrices, lr=lr, weight_decay=decay,
+                                       adjust_lr_fn="match_rms_adamw"))  # fmt: skip
+    return chosen
+
+
+def schedule(step: int, steps: int, warmup: int = 50, cooldown: float = 0.4) -> float:
+    """Learning rate as a share of its peak: up, level, and down to nothing over the last part."""
+    left = (steps - step) / max(1, round(cooldown * steps))
+    return min(1.0, (step + 1) / min(warmup, max(1, steps // 10)), left)
+
+
+class Training:
+    """A network in training: its optimizers, its averaged weights, and how far it is.
+
+    `ema` is the decay of the running average of the weights, which is what is used in the end
+    (0: none). Several processes under `torchrun` share each batch: `loss` is given the same
+    generator everywhere, and takes its own rows with `mine`.
+    """
+
+    def __init__(self, model: nn.Module, loss: Loss, steps: int, lr: float = 3e-3, seed: int = 0,
+                 ema: float = 0.999, tokens: int | None = None, flops: float | None = None):  # fmt: skip
+        self.model, self.loss, self.steps, self.lr, self.seed = model, loss, steps, lr, seed
+        self.ema, self.tokens, self.flops = ema, tokens, flops
+        self.step = 0
+        self.seconds = 0.0  # spent in steps, over all sittings
+        self.device = next(model.parameters()).device
+        self.optimizers = optimizers_for(model, lr)
+        self.average = [p.detach().clone() for p in model.parameters()] if ema else []
+        self.wrapped = distributed.wrap(model)
+        self.peak = None
+
+    def fit(self, until: int | None = None) -> Iterator[Progress]:
+        """Go on to the end (or to step `until`), yielding after every step."""
+        until = self.steps if until is None else min(until, self.steps)
+        while self.step < until:
+            begin = time.perf_counter()
+            loss = self.one_step()
+            cost.synchronize(self.device)
+            took = time.perf_counter() - begin
+            self.seconds += took
+            yield self.progress(loss, took)
+
+    def one_step(self) -> Tensor:
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.lr * schedule(self.step, self.steps)
+            optimizer.zero_grad()
+        dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
+        with autocast(self.device):
+            loss = self.loss(self.wrapped, self.step, dice)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        if self.ema:
+            decay = min(self.ema, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, list(self.model.parameters()), 1 - decay)
+        self.step += 1
+        return loss.detach()
+
+    def progress(self, loss: Tensor, took: float) -> Progress:
+        memory = cost.peak_memory(self.device)
+        rate = self.tokens / took if self.tokens else None
+        mfu = None
+        if self.flops and self.device.type == "cuda":
+            self.peak = self.peak or cost.matmul_rate(self.device, torch.bfloat16, 4096)
+            mfu = self.flops / took / self.peak
+        return Progress(self.step, self.steps, float(distributed.all_mean(loss)), took * 1e3, rate,
+                        mfu, memory and memory / 2**30)  # fmt: skip
+
+    def best(self) -> dict[str, Tensor]:
+        """The weights to keep: averaged ones where there is an average."""
+        state = {name: x.detach().clone() for name, x in self.model.state_dict().items()}
+        names = [name for name, _ in self.model.named_parameters()]
+        return state | dict(zip(names, (x.clone() for x in self.average)))
+
+    # ------------------------------------------------------------ to be gone on with
+
+    def save(self, path, meta: dict) -> None:
+        """All that is needed to go on, in one file, written whole or not at all."""
+        tensors = {f"model.{n}": x for n, x in self.model.state_dict().items()}
+        tensors |= {f"average.{n}": x for n, x in enumerate(self.average)}
+        for i, optimizer in enumerate(self.optimizers):
+            for n, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{i}.{n}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        about = {"step": self.step, "steps": self.steps, "seconds": self.seconds, "seed": self.seed}
+        checkpoints.save(path, tensors, {**meta, **about, "kind": f"training {meta['kind']}"})
+
+    def load(self, path, kind: str) -> dict:
+        """Go on from `save`; returns its meta. Raises `CheckpointError` if it is of another kind."""
+        tensors, meta = checkpoints.load(path, f"training {kind}")
+        def part(name):
+            return {n[len(name) + 1 :]: x for n, x in tensors.items() if n.startswith(name + ".")}
+
+        try:
+            self.model.load_state_dict(part("model"))
+        except RuntimeError as error:
+            raise CheckpointError(f"{path} is of a network of another size: {str(error)[:200]}; "
+                                  "train with the same --preset, or without --resume.") from error  # fmt: skip
+        for n, saved in part("average").items():
+            self.average[int(n)].copy_(saved)
+        for i, optimizer in enumerate(self.optimizers):
+            state = {}
+            for name, x in part(f"optimizer.{i}").items():
+                n, key = name.split(".")
+                state.setdefault(int(n), {})[key] = x
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        self.step, self.steps, self.seconds = meta["step"], meta["steps"], meta["seconds"]
+        self.seed = meta["seed"]
+        return meta
+
+
+def mine(x: Tensor) -> Tensor:
+    """This process's rows of a batch that all processes drew alike."""
+    return x[distributed.rank() :: distributed.world_size()]
