@@ -23,7 +23,7 @@ def save(path: str | Path, tensors: dict[str, torch.Tensor], meta: dict) -> str:
     from safetensors.torch import save as to_bytes
 
     if "kind" not in meta:
-        raise CheckpointError("a checkpoint's meta needs a 'kind', such as 'transformer'")
+        raise CheckpointError("A checkpoint's meta needs a 'kind', such as 'transformer'.")
     tensors = {name: x.detach().cpu().contiguous().clone() for name, x in tensors.items()}
     meta = {**meta, "format": "minivid", "checksum": checksum(tensors)}
     data = to_bytes(tensors, metadata={"minivid": json.dumps(meta, sort_keys=True)})
@@ -40,29 +40,29 @@ def load(path: str | Path, kind: str | None = None) -> tuple[dict[str, torch.Ten
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
-    again = "train it again, or restore it with `git checkout`"
+    again = "Train it again, or restore it with `git checkout`."
     if not path.is_file():
-        raise CheckpointError(f"no checkpoint at {path}: check the name, or train it")
+        raise CheckpointError(f"There is no checkpoint at {path}. Check the name, or train it.")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
-        raise CheckpointError(f"cannot read {path}: {reason}") from problem
+        raise CheckpointError(f"Cannot read {path}: {reason}.") from problem
     except SafetensorError as problem:
         raise CheckpointError(
-            f"{path} is cut short or no safetensors file ({problem}); {again}") from problem
+            f"{path} is cut short or no safetensors file ({problem}). {again}") from problem
     try:
         meta = json.loads(header.get("minivid", "{}"))
     except json.JSONDecodeError as problem:
-        raise CheckpointError(f"{path} has a damaged header; {again}") from problem
+        raise CheckpointError(f"{path} has a damaged header. {again}") from problem
     if meta.get("format") != "minivid":
-        raise CheckpointError(f"{path} was not written by minivid; give it one of its own files")
+        raise CheckpointError(f"{path} was not written by minivid, which reads only its own files.")
     if kind is not None and meta["kind"] != kind:
-        raise CheckpointError(f"{path} holds a {meta['kind']}, but a {kind} is needed here")
+        raise CheckpointError(f"{path} holds a {meta['kind']}, but a {kind} is needed here.")
     if meta["checksum"] != checksum(tensors):
-        raise CheckpointError(f"{path} is damaged (its checksum does not match); {again}")
+        raise CheckpointError(f"{path} is damaged: its checksum does not match. {again}")
     return tensors, meta
 
 
@@ -95,10 +95,12 @@ def manifest() -> dict[str, dict]:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as problem:
         raise CheckpointError(
-            f"no manifest at {path}: MINIVID_DATA must name a folder that holds checkpoints/"
+            f"There is no manifest at {path}. MINIVID_DATA must name a folder that has "
+            "checkpoints/ in it."
         ) from problem
     except (OSError, ValueError) as problem:
-        raise CheckpointError(f"cannot read {path} ({problem}); `git checkout` it") from problem
+        raise CheckpointError(
+            f"Cannot read {path} ({problem}). Restore it with `git checkout`.") from problem
 
 
 def find(name: str, preset: str) -> Path:
@@ -110,10 +112,10 @@ def find(name: str, preset: str) -> Path:
     command = f"minivid train {name} --preset {preset}"
     if entry is None:
         raise CheckpointError(
-            f"there is no {name} for the preset {preset} yet; train it with `{command}`")
+            f"There is no {name} for the preset {preset} yet. Train it with `{command}`.")
     path = data_dir() / "checkpoints" / entry["file"]
     if not path.is_file():
-        raise CheckpointError(f"{path} is gone; restore it with `git checkout`, or `{command}`")
+        raise CheckpointError(f"{path} is gone. Restore it with `git checkout`, or `{command}`.")
     return path
 
 

@@ -33,11 +33,11 @@ class Claim:
 
     def __post_init__(self):
         if self.verdict not in VERDICTS:
-            raise MinividError(f"claim {self.number}: a verdict is one of {', '.join(VERDICTS)}")
+            raise MinividError(f"Claim {self.number}: a verdict is one of {', '.join(VERDICTS)}.")
         if self.grounds not in GROUNDS:
-            raise MinividError(f"claim {self.number}: the grounds are one of {', '.join(GROUNDS)}")
+            raise MinividError(f"Claim {self.number}: the grounds are one of {', '.join(GROUNDS)}.")
         if (self.measured is None) != (self.verdict == "not testable here"):
-            raise MinividError(f"claim {self.number}: a verdict needs something measured")
+            raise MinividError(f"Claim {self.number}: a verdict needs something measured.")
         if self.measured is not None:
             self._threshold()
 
@@ -45,8 +45,8 @@ class Claim:
         """`holds` in its parts: (">=", 0.9, "%")."""
         parts = re.fullmatch(r"(>=|<=|>|<)\s*(-?[\d.]+(?:e-?\d+)?)\s*(.*)", self.holds)
         if parts is None:
-            raise MinividError(f'claim {self.number}: write `holds` like ">= 90%", '
-                               f"not {self.holds!r}")
+            raise MinividError(f'Claim {self.number}: write `holds` like ">= 90%", '
+                               f"not {self.holds!r}.")
         sign, number, unit = parts.groups()
         return sign, float(number) / (100 if unit == "%" else 1), unit
 

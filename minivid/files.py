@@ -43,8 +43,8 @@ def _umask() -> int:
 
 def _advice(path: Path, problem: OSError) -> str:
     """One line that names the file, what went wrong, and what to do."""
-    kept = "; the file that was there is untouched" if path.exists() else ""
+    kept = " The file that was there is untouched." if path.exists() else ""
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"cannot write {path}: the disk is full{kept}; free some space and run it again"
+        return f"Cannot write {path}: the disk is full.{kept} Free some space and run it again."
     reason = (problem.strerror or str(problem)).lower()
-    return f"cannot write {path}: {reason}{kept}; choose a place you can write to"
+    return f"Cannot write {path}: {reason}.{kept} Choose a place you can write to."

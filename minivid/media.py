@@ -55,12 +55,12 @@ def write_film(path: str | Path, video: torch.Tensor, fps: float,
     """
     path, suffix = Path(path), Path(path).suffix.lower()
     if suffix not in FILM_SUFFIXES:
-        raise MediaError(f"cannot write {path}: end its name in one of {' '.join(FILM_SUFFIXES)}")
+        raise MediaError(f"Cannot write {path}: end its name in one of {' '.join(FILM_SUFFIXES)}")
     if audio is not None and suffix != ".mp4":
-        raise MediaError(f"cannot write {path}: only .mp4 holds sound; name it .mp4, or leave "
-                         "the sound out")
+        raise MediaError(f"Cannot write {path}: only .mp4 holds sound. Name it .mp4, or leave "
+                         "the sound out.")
     if audio is not None and not sample_rate:
-        raise MediaError("sound needs its sample_rate in Hz")
+        raise MediaError("Sound needs its sample_rate in Hz.")
     frames = to_bytes(_one(video, 4, "video").movedim(1, 0))                    # (F, H, W, 3)
     if suffix == ".mp4":
         sound = None if audio is None else _one(audio, 1, "audio").detach().float().cpu().numpy()
@@ -75,7 +75,7 @@ def _one(x: torch.Tensor, dims: int, name: str) -> torch.Tensor:
     if x.ndim == dims + 1 and len(x) == 1:
         return x[0]
     if x.ndim != dims or 0 in x.shape:
-        raise MediaError(f"a file holds one {name}, not one of shape {tuple(x.shape)}")
+        raise MediaError(f"A file holds one {name}, not one of shape {tuple(x.shape)}.")
     return x
 
 
@@ -175,7 +175,7 @@ def read_film(path: str | Path, height: int | None = None):
 
     path = Path(path)
     if not path.is_file():
-        raise MediaError(f"no film at {path}: check the name")
+        raise MediaError(f"There is no film at {path}. Check the name.")
     try:
         with av.open(str(path)) as file:
             notes = _notes(file.metadata.get("comment", ""))
@@ -183,9 +183,9 @@ def read_film(path: str | Path, height: int | None = None):
             frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
             sound, rate = _read_sound(file, notes)
     except (av.FFmpegError, IndexError) as problem:
-        raise MediaError(f"cannot read {path}: it is cut short or holds no film") from problem
+        raise MediaError(f"Cannot read {path}: it is cut short or holds no film.") from problem
     if not frames or not fps:
-        raise MediaError(f"cannot read {path}: it holds no film")
+        raise MediaError(f"Cannot read {path}: it holds no film.")
     pixels = np.stack(frames)                                                   # (F, H, W, 3)
     target = height or pixels.shape[1] // notes.get("factor", 1)
     video = _reduce(from_bytes(pixels), target).movedim(1, 0)[None]             # (1, 3, F, H, W)
@@ -239,9 +239,9 @@ def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tenso
         with Image.open(path) as file:
             picture = ImageOps.exif_transpose(file).convert("RGBA")
     except FileNotFoundError as problem:
-        raise MediaError(f"no picture at {path}: check the name") from problem
+        raise MediaError(f"There is no picture at {path}. Check the name.") from problem
     except (UnidentifiedImageError, OSError, ValueError) as problem:
-        raise MediaError(f"cannot read {path}: it is damaged or no picture") from problem
+        raise MediaError(f"Cannot read {path}: it is damaged or no picture.") from problem
     paper = Image.new("RGBA", picture.size, "white")
     picture = Image.alpha_composite(paper, picture).convert("RGB")
     before = picture.size
@@ -267,7 +267,7 @@ def write_picture(path: str | Path, picture: torch.Tensor, scale: int = 1) -> Pa
     path = Path(path)
     kind = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF"}.get(path.suffix.lower())
     if kind is None:
-        raise MediaError(f"cannot write {path}: end its name in .png, .jpg or .gif")
+        raise MediaError(f"Cannot write {path}: end its name in .png, .jpg or .gif")
     pixels = enlarge(to_bytes(_one(picture, 3, "picture")), scale)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)

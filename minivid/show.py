@@ -87,7 +87,7 @@ def strip(rows: Sequence[Tensor], alt: str, above: Sequence[Tensor] | None = Non
     panels = [(title, [_video(row) for row in part]) for title, part in panels]
     labels = [""] * len(rows) if labels is None else list(labels)
     if not len(labels) == len(rows) == len(panels[0][1]):
-        raise MinividError(f"{len(rows)} rows need as many labels, and as many rows above them")
+        raise MinividError(f"{len(rows)} rows need as many labels, and as many rows above them.")
     left = MARGIN + max(map(_wide, labels)) + (MARGIN if any(labels) else 0)
     frames, height, width, _ = panels[0][1][0].shape
     room = WIDTH - left - MARGIN
@@ -142,8 +142,8 @@ def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
     """Videos (3, F, H, W) in [-1, 1], all of one size, as frames (F, h, w, 3) on white paper."""
     films = [_video(video) for video in videos]
     if len({film.shape for film in films}) != 1:
-        raise MinividError("films shown together need one size and length: "
-                           f"these are {sorted({film.shape[:3] for film in films})}")
+        raise MinividError("Films shown together need one size and length. "
+                           f"These are {sorted({film.shape[:3] for film in films})}.")
     across = min(across, len(films))
     count, height, width = films[0].shape[:3]
     scale = min(_scale(across * width, WIDTH - MARGIN * 2 - GAP * across), max(1, 288 // height))
@@ -208,7 +208,7 @@ def _video(video: Tensor) -> np.ndarray:
     """A video (3 or 1, F, H, W), with or without a batch of one, as bytes (F, H, W, 3)."""
     video = video[0] if video.ndim == 5 else video
     if video.ndim != 4 or video.shape[0] not in (1, 3):
-        raise MinividError(f"a video to show is (3, F, H, W), not {tuple(video.shape)}")
+        raise MinividError(f"A video to show is (3, F, H, W), not {tuple(video.shape)}.")
     return media.to_bytes(video.expand(3, -1, -1, -1).movedim(1, 0))
 
 
@@ -219,7 +219,7 @@ def _scale(pixels: int, room: int) -> int:
 
 def _required(alt: str) -> str:
     if not alt or not alt.strip():
-        raise MinividError("say in `alt` what is seen, for those who cannot see it")
+        raise MinividError("Say in `alt` what is seen, for those who cannot see it.")
     return alt
 
 

@@ -68,7 +68,7 @@ def test_foreign_missing_and_other_kinds_are_refused(tmp_path):
     save_file(some_tensors(), tmp_path / "foreign")
     with pytest.raises(CheckpointError, match="not written by minivid"):
         checkpoints.load(tmp_path / "foreign")
-    with pytest.raises(CheckpointError, match="no checkpoint at"):
+    with pytest.raises(CheckpointError, match="There is no checkpoint at"):
         checkpoints.load(tmp_path / "missing")
     checkpoints.save(tmp_path / "a", some_tensors(), {"kind": "text"})
     with pytest.raises(CheckpointError, match="holds a text, but a transformer"):
@@ -87,7 +87,7 @@ def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch, function):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, function, full)
-    with pytest.raises(CheckpointError, match="disk is full; the file that was there is untouched"):
+    with pytest.raises(CheckpointError, match="disk is full. The file that was there is untouched"):
         checkpoints.save(path, some_tensors(1), {"kind": "text"})
     assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]
 
@@ -105,7 +105,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     for place in (tmp_path / "file" / "a.safetensors", tmp_path):
-        with pytest.raises(CheckpointError, match="cannot write"):
+        with pytest.raises(CheckpointError, match="Cannot write"):
             checkpoints.save(place, some_tensors(), {"kind": "text"})
     assert os.listdir(tmp_path) == ["file"]
 
