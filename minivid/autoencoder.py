@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
+from .distributed import all_mean
 from .errors import FormatError
 
 Tensor = torch.Tensor
@@ -150,7 +151,9 @@ class Autoencoder(nn.Module):
     def forward(self, video: Tensor, noise: Tensor, strength: float) -> Tensor:
         """There and back, with noise (as the latents) of a share of their spread added between."""
         raw = self.raw_encode(video)
-        spread = raw.detach().float().std((0, 2, 3, 4), keepdim=True)
+        seen = raw.detach().float()
+        mean, square = (all_mean(x.mean((0, 2, 3, 4), keepdim=True)) for x in (seen, seen**2))
+        spread = (square - mean**2).sqrt()
         return self.raw_decode(raw + strength * spread * noise)
 
     def encode(self, video: Tensor) -> Tensor:

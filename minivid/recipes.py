@@ -60,23 +60,22 @@ class AutoencoderRecipe:
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         whole = step % 8 == 7  # now and then a whole film, of any aspect
-        height, width = self.preset.aspects[step // 8 % len(self.preset.aspects)]
-        fmt = self.preset.format(height, width) if whole else self.preset.fmt
+        fmt, patch = self.preset.fmt, self.preset.autoencoder.patch
+        if whole:
+            fmt = self.preset.format(*self.preset.aspects[step // 8 % len(self.preset.aspects)])
         batch = max(world_size(), self.batch // 4) if whole else self.batch
         clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, device=self.device)
         video, place = clip.video, clip.truth.place.to(self.device)
         empty = background(fmt, self.device, weather=False)[place] * 2 - 1
-        shape = (batch, 8, *(n // self.model.config.patch for n in (height, width)))
         if not whole:
             first = GROUP * int(torch.randint((fmt.frames - 9) // GROUP + 1, (), generator=dice))
             actor = clip.truth.position[:, 0, first + 4].float() + 0.5
             wander = mine(torch.rand(batch, 2, generator=dice) - 0.5) * 0.4
-            video, empty = crop(video, empty, actor + wander, first, 5, self.model.config.patch)
-            shape = (batch, 3, 5, 5)
-        else:
-            shape = (batch, 1 + (fmt.frames - 1) // GROUP,
-                     height // self.model.config.patch, width // self.model.config.patch)  # fmt: skip
-        noise = torch.randn(shape[0], self.model.config.channels, *shape[1:], generator=dice)
+            cells = min(5, fmt.side // patch)
+            video, empty = crop(video, empty, actor + wander, first, cells, patch)
+        frames, height, width = video.shape[2:]
+        shape = (1 + (frames - 1) // GROUP, height // patch, width // patch)
+        noise = torch.randn(batch, self.preset.autoencoder.channels, *shape, generator=dice)
         return autoencoder_loss(model, video, empty, mine(noise).to(self.device))
 
     def finish(self) -> None:
@@ -213,11 +212,11 @@ class TransformerRecipe:
         self.batch = preset.batch[self.kind]
         self.tokens = self.batch * preset.packing().pictures
 
-    def prepare(self, progress=None) -> None:
+    def prepare(self, progress=None, size: int | None = None) -> None:
         find = checkpoints.find
         autoencoder = load_autoencoder(find("autoencoder", self.preset.name), self.device)
         link = load_link(find("text", self.preset.name), self.device)
-        size = self.preset.pool
+        size = size or self.preset.pool
         self.pools = pools(self.preset, autoencoder, self.seed, self.device, size, progress)
         with torch.no_grad():
             self.text = [

@@ -49,13 +49,13 @@ def steps_in(recipe, seconds: float) -> int:
 
 
 def train(name: str, preset: str | None = None, minutes: float | None = None,
-          steps: int | None = None, seed: int = 0, resume: bool = False,
+          steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
           out: str | Path | None = None, say: Callable[[str], None] = print) -> Path:  # fmt: skip
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
     The number of steps is given, or found from the minutes when the training starts; it is kept
-    in the resumable state, which is written every minute, at the end, and on an interrupt. With
-    `out` the checkpoint goes there instead and the manifest stays as it is.
+    in the resumable state, which is written every minute and on an interrupt. `warm` begins from
+    the shipped network's weights instead of from nothing, with a new schedule. With `out` the checkpoint goes there instead and the manifest stays as it is.
     """
     if name not in RECIPES:
         raise MinividError(f"There is nothing called {name!r} to train; there are "
@@ -66,6 +66,12 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     size, begin = choose(preset, device), time.perf_counter()
     recipe = RECIPES[name](size, seed, device)
     state = in_progress(name, size.name)
+    begun_from = None
+    if warm:  # the weights of the shipped network, but a schedule of its own
+        shipped = checkpoints.find(name, size.name)
+        tensors, _ = checkpoints.load(shipped, name)
+        recipe.model.load_state_dict({n: x.float() for n, x in tensors.items()})
+        begun_from = checkpoints.manifest()[f"{name}-{size.name}"]
     quiet = not distributed.main_process()
     tell = (lambda line: None) if quiet else say
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
@@ -109,7 +115,8 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
         if not out:
             checkpoints.record(name, size.name, path, config=about["config"], seed=run.seed,
                                steps=run.steps, wall_seconds=round(wall(), 1),
-                               hardware=hardware(device), command=_command())  # fmt: skip
+                               hardware=hardware(device), command=_command(),
+                               begun_from=begun_from)  # fmt: skip
         state.unlink(missing_ok=True)
         tell(f"wrote {path} after {wall() / 60:.1f} minutes")
     distributed.leave()

@@ -39,8 +39,11 @@ class TextConfig:
     vocabulary: tuple[str, ...] = g.VOCABULARY
     width: int = 96
     depth: int = 2
-    heads: int = 3
     clip_dim: int = 40  # numbers in a clip's token
+
+    @property
+    def heads(self) -> int:
+        return self.width // 32
 
 
 class Block(nn.Module):

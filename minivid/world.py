@@ -183,7 +183,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
 
     small = two | (act == RIDES) | (act == PASSES)
     large = ~small & (dice.integers(k)[:, 0] >= 2**31)
-    r = torch.where(large, u(1, 0.205, 0.225), u(1, 0.148, 0.160))
+    r = torch.where(large, u(1, 0.212, 0.228), u(1, 0.160, 0.172))
     r = torch.where((act == PASSES), u(1, 0.136, 0.140), r)
     quick = dice.integers(k + 2)[:, 0] >= 2**31
     moves = (act >= LEFT) & (act <= DOWN)
@@ -218,10 +218,10 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     rx = ry.clone()
 
     # bounces: parabolas between hits of the ground, a squash around each
-    period = u(14, 0.70, 0.98)
+    period = u(14, 0.85, 1.08)
     phase = t / period[:, None] + u(15)[:, None]
     beat = phase - phase.floor()
-    height = (0.40 * (period / 0.98) ** 2)[:, None] * 4 * beat * (1 - beat)
+    height = (0.33 * (period / 1.08) ** 2)[:, None] * 4 * beat * (1 - beat)
     late = (torch.minimum(beat, 1 - beat) * period[:, None] / 0.08) ** 2
     squash = torch.exp(-late)
     bounce = (act == BOUNCES)[:, None]
@@ -238,7 +238,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     begin = u(18) * (span - 2 * v).clamp(min=0)
     reach = (begin[:, None] + v[:, None] * t) % (2 * span) if span > 0 else 0 * t
     reach = (torch.minimum(reach, 2 * span - reach) - span / 2) * way[:, None]
-    wheels = hy - 0.04 - u(19, 0.0, 2 * hy - 0.05 - SADDLE - 0.32)
+    wheels = hy - 0.04 - u(19, 0.0, 2 * hy - 0.05 - SADDLE - 0.345)
     rides = (act == RIDES)[:, None]
     y = torch.where(rides, (wheels - SADDLE - r)[:, None], y)
     x = torch.where(rides, reach, x)

@@ -1,0 +1,118 @@
+"""How fast the machine is, part by part, beside the rate that this computer can reach at most."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from . import cost, media, verify
+from .evaluate import make_all, obeyed, prompts_for
+from .generate import GUIDANCE, STEPS, Machine, generate
+from .recipes import AutoencoderRecipe, TransformerRecipe
+from .runs import train
+from .train import Training, autocast, low_precision
+from .world import Knobs, film
+
+BATCH = 16
+
+
+def bench(machine: Machine, repeats: int = 5) -> dict:
+    """Medians of `repeats` runs; FLOPs counted; shares are of the measured matmul rate."""
+    device, fmt = machine.device, machine.preset.fmt
+    precision = torch.bfloat16 if low_precision(device) else torch.float32
+    rate = {"float32": cost.matmul_rate(device, torch.float32),
+            "training": cost.matmul_rate(device, precision)}  # fmt: skip
+    seeds = torch.arange(BATCH)
+    clips = film(seeds, fmt, device=device)
+    packing = machine.preset.packing(fmt)
+    prompt = ["a red ball bouncing by day"]
+    one = generate(machine, prompt)
+
+    @torch.no_grad()
+    def encode():
+        with autocast(device):
+            return machine.autoencoder.encode(clips.video)
+
+    tokens = machine.to_tokens(clips.video, packing)
+    parts = {
+        "world, a clip": (lambda: film(seeds, fmt, device=device), BATCH, "float32"),
+        "verifier, a clip": (lambda: verify.read(clips.video, fmt.fps), BATCH, "float32"),
+        "encode, a clip": (encode, BATCH, "training"),
+        "decode, a clip": (lambda: machine.to_video(tokens, packing), BATCH, "float32"),
+        f"sample, a clip ({STEPS} steps, guidance {GUIDANCE})":
+            (lambda: generate(machine, prompt), 1, "float32"),
+        f"sample, each of {BATCH} clips": (lambda: generate(machine, prompt * BATCH), BATCH, "float32"),
+        "film file, a clip": (lambda: _write(one), 1, "float32"),
+    }  # fmt: skip
+    rows = {name: _row(fn, n, rate[kind], repeats, device) for name, (fn, n, kind) in parts.items()}
+    for name, step, n in _training_steps(machine):
+        rows[f"training step, {name} (batch {n})"] = _row(step, 1, rate["training"], repeats, device)
+    return {"preset": machine.preset.name, "device": str(device), "threads": torch.get_num_threads(),
+            "matmul_flops_per_second": rate, "parts": rows,
+            "peak_memory_bytes": cost.peak_memory(device)}  # fmt: skip
+
+
+def _row(fn: Callable, n: int, rate: float, repeats: int, device) -> dict:
+    seconds = cost.timed(fn, repeats, device) / n
+    flops = cost.count_flops(fn) / n
+    return {"seconds": seconds, "flops": flops, "share_of_matmul": flops / seconds / rate}
+
+
+def _training_steps(machine: Machine):
+    """One step of the autoencoder and of the transformer, on batches of the preset's size."""
+    recipe = AutoencoderRecipe(machine.preset, 0, machine.device)
+    yield "autoencoder", Training(recipe.model, recipe.loss, 10_000, recipe.lr).one_step, recipe.batch
+    recipe = TransformerRecipe(machine.preset, 0, machine.device)
+    recipe.prepare(size=4 * recipe.batch)
+    yield "transformer", Training(recipe.model, recipe.loss, 10_000, recipe.lr).one_step, recipe.batch
+
+
+def _write(clip) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        media.write_film(Path(folder) / "film.mp4", clip.video[0], clip.fps)
+
+
+def table(result: dict) -> str:
+    """The figures as lines of text."""
+    rate = result["matmul_flops_per_second"]
+    lines = [f"preset {result['preset']}, {result['device']}, {result['threads']} threads; matrix "
+             f"products reach {rate['float32'] / 1e9:.0f} GFLOP/s in float32, "
+             f"{rate['training'] / 1e9:.0f} in training's precision"]  # fmt: skip
+    for name, row in result["parts"].items():
+        lines.append(f"{name:44}{row['seconds'] * 1e3:10.1f} ms{row['flops'] / 1e9:10.2f} GFLOP"
+                     f"{row['share_of_matmul']:8.0%} of matmul")  # fmt: skip
+    memory = result["peak_memory_bytes"]
+    return "\n".join(lines + [f"peak memory {memory / 2**30:.2f} GiB" if memory else "peak memory n/a"])
+
+
+def speedrun(minutes: float = 10, prompts: int = 200, seed: int = 0, preset: str | None = None,
+             say: Callable[[str], None] = print) -> dict:  # fmt: skip
+    """From nothing to films in so many minutes, on this machine: all three networks, then the score.
+
+    Nothing that is shipped is touched: everything goes to a folder that is thrown away.
+    """
+    share = {"autoencoder": 0.42, "text": 0.06, "transformer": 0.52}
+    before = {name: os.environ.get(name) for name in ("MINIVID_DATA", "MINIVID_RUNS")}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "checkpoints").mkdir()
+        (Path(folder) / "checkpoints" / "manifest.json").write_text("{}")
+        os.environ |= {"MINIVID_DATA": folder, "MINIVID_RUNS": str(Path(folder) / "runs")}
+        try:
+            begin = time.perf_counter()
+            for name, part in share.items():
+                train(name, preset, minutes * part, seed=seed, say=say)
+            took = time.perf_counter() - begin
+            machine = Machine.load(preset)
+            captions, _ = prompts_for(Knobs(cast="one"), prompts, machine.preset.fmt)
+            made = make_all(machine, captions, 1, machine.preset.fmt)
+            score = obeyed(verify.read(made.video, made.fps), captions)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+    say(f"after {took / 60:.1f} minutes {score['together']:.1%} of {prompts} prompts are obeyed")
+    return {"minutes": took / 60, "prompts": prompts, "seed": seed, **score}

@@ -1,0 +1,62 @@
+"""Patches and their addresses: exact inverses, whatever the size."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minivid.errors import FormatError
+from minivid.layers import PICTURE, SOUND
+from minivid.paint import ClipFormat
+from minivid.tokens import Packing, patchify, unpatchify
+
+
+@settings(max_examples=25, deadline=None)
+@given(f=st.integers(1, 4), h=st.integers(1, 4), w=st.integers(1, 5), c=st.integers(1, 3),
+       p=st.integers(1, 3))  # fmt: skip
+def test_patchify_is_undone_exactly(f, h, w, c, p):
+    latents = torch.arange(2 * c * f * h * p * w * p).reshape(2, c, f, h * p, w * p)
+    tokens = patchify(latents, p)
+    assert tokens.shape == (2, f * h * w, c * p * p)
+    assert torch.equal(unpatchify(tokens, (f, h, w), p), latents)
+
+
+def test_a_patch_holds_its_own_square_and_nothing_else():
+    latents = torch.zeros(1, 1, 1, 4, 4)
+    latents[0, 0, 0, 2:, :2] = 1  # the lower left patch of four
+    assert patchify(latents, 2)[0].sum(1).tolist() == [0, 0, 4, 0]
+
+
+def test_pack_and_unpack_with_sound_round_trip():
+    packing = Packing(ClipFormat(24, 36, 9), dim=40, sound=16)
+    latents, sound = torch.randn(3, 10, 3, 4, 6), torch.randn(3, 7, 16)
+    tokens = packing.pack(latents, sound)
+    assert tokens.shape == (3, packing.pictures + 16, 40)
+    again, heard = packing.unpack(tokens, 10, 7)
+    assert torch.equal(again, latents) and torch.equal(heard, sound)
+
+
+def test_positions_are_on_one_clock_in_seconds_and_from_the_centre():
+    packing = Packing(ClipFormat(48, 72, 17, 8), sound=32)
+    layout = packing.layout(2)
+    picture = layout.positions[0, : packing.pictures].view(5, 4, 6, 3)
+    assert picture[0, 0, 0].tolist() == [0, -0.375, -0.625]  # first frame, upper left patch
+    assert torch.allclose(picture.mean((0, 1, 2))[1:], torch.zeros(2), atol=1e-6)
+    # a latent frame stands for four frames: frames 1 to 4 have the middle 2.5 / 8 s
+    assert picture[:, 0, 0, 0].tolist() == [0, 0.3125, 0.8125, 1.3125, 1.8125]
+    sound = layout.positions[0, packing.pictures :]
+    assert sound[:, 1:].abs().max() == 0 and sound[0, 0] == 1 / 32 and sound[-1, 0] == 63 / 32
+    assert layout.kind[0].tolist() == [PICTURE] * 120 + [SOUND] * 32
+    assert layout.extent[0].tolist() == [2.0, 1.0, 1.5]
+
+
+def test_frame_of_names_the_latent_frame_and_leaves_sound_out():
+    packing = Packing(ClipFormat(24, 24, 5), sound=3)
+    assert packing.frame_of().tolist() == [0] * 4 + [1] * 4 + [-1] * 3
+
+
+def test_impossible_sizes_get_a_clear_error():
+    with pytest.raises(FormatError, match="multiples of 12"):
+        Packing(ClipFormat(50, 48))
+    with pytest.raises(FormatError, match="patches"):
+        patchify(torch.zeros(1, 1, 1, 5, 4), 2)

@@ -1,0 +1,164 @@
+"""Training: resumed equals unbroken, two processes equal one, minutes become steps, nothing is lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import TINY, training
+
+from minivid import checkpoints, recipes, runs
+from minivid.errors import CheckpointError, MinividError
+from minivid.recipes import RECIPES, UNSEEN, noise_levels, seeds_for
+from minivid.tokens import Packing
+from minivid.train import Training, optimizers_for, schedule
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A data folder of its own, where the tiny networks are trained and found."""
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "manifest.json").write_text("{}")
+    monkeypatch.setenv("MINIVID_DATA", str(tmp_path))
+    monkeypatch.setenv("MINIVID_RUNS", str(tmp_path / "runs"))
+    return tmp_path
+
+
+def weights(run: Training) -> torch.Tensor:
+    return torch.cat([x.flatten().float() for x in run.best().values()])
+
+
+def train_all(names, **options):
+    for name in names:
+        runs.train(name, "tiny", steps=2, say=lambda line: None, **options)
+
+
+def test_a_killed_training_resumed_gives_the_weights_of_an_unbroken_one(tmp_path):
+    whole = training("autoencoder", 12)
+    list(whole.fit())
+    first = training("autoencoder", 12)
+    list(first.fit(until=5))
+    first.save(tmp_path / "state.safetensors", {"kind": "autoencoder"})
+    second = training("autoencoder", 12)
+    second.load(tmp_path / "state.safetensors", "autoencoder")
+    assert second.step == 5
+    list(second.fit())
+    assert torch.equal(weights(whole), weights(second))
+    assert not torch.equal(weights(whole), weights(first))
+
+
+def test_two_processes_agree_with_one(tmp_path, monkeypatch):
+    one = training("autoencoder", 6)
+    list(one.fit())
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = Path(__file__).with_name("tiny.py")
+    out = tmp_path / "two.safetensors"
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone",
+                    "--nproc-per-node", "2", str(script), str(out)],
+                   env=env, check=True, capture_output=True, timeout=120)  # fmt: skip
+    two, _ = checkpoints.load(out, "tiny")
+    monkeypatch.setattr(recipes, "mine", lambda x: x[::2])  # what one of two would do by itself
+    alone = training("autoencoder", 6)
+    list(alone.fit())
+
+    def apart(other):
+        return sum((x - other[name]).square().sum() for name, x in one.best().items()).sqrt()
+
+    assert apart(two) < 0.1 * apart(alone.best())
+
+
+def test_every_network_trains_and_its_loss_falls(folder):
+    for name, steps in (("autoencoder", 60), ("text", 80), ("transformer", 80)):
+        if name != "autoencoder":
+            train_all(["autoencoder", "text"][: 1 if name == "text" else 2])
+        losses = [now.loss for now in training(name, steps).fit()]
+        assert sum(losses[-10:]) < 0.95 * sum(losses[:10]), name
+
+
+def test_train_writes_the_checkpoint_and_its_manifest_entry(folder):
+    said = []
+    path = runs.train("autoencoder", "tiny", steps=3, say=said.append)
+    entry = checkpoints.manifest()["autoencoder-tiny"]
+    assert path.is_file() and entry["steps"] == 3 and entry["wall_seconds"] > 0
+    assert checkpoints.verify_manifest() == []
+    assert any(line.startswith("step 3/3 | loss ") for line in said)
+    assert not runs.in_progress("autoencoder", "tiny").exists()
+
+
+def test_an_interrupt_leaves_a_state_that_can_be_resumed(folder, monkeypatch):
+    steps = []
+    one_step = Training.one_step
+
+    def interrupted(self):
+        steps.append(self.step)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return one_step(self)
+
+    monkeypatch.setattr(Training, "one_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train("autoencoder", "tiny", steps=4, say=lambda line: None)
+    assert not (folder / "checkpoints" / "autoencoder-tiny.safetensors").exists()
+    monkeypatch.setattr(Training, "one_step", one_step)
+    path = runs.train("autoencoder", "tiny", resume=True, say=lambda line: None)
+    resumed, _ = checkpoints.load(path)
+    unbroken, _ = checkpoints.load(
+        runs.train("autoencoder", "tiny", steps=4, out=folder / "whole.safetensors",
+                   say=lambda line: None))  # fmt: skip
+    assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
+
+
+def test_minutes_become_a_number_of_steps_and_leave_the_weights_alone():
+    recipe = RECIPES["autoencoder"](TINY, 0, "cpu")
+    before = [p.detach().clone() for p in recipe.model.parameters()]
+    assert runs.steps_in(recipe, 5.0) > runs.TRIAL[1]
+    assert all(torch.equal(a, b) for a, b in zip(before, recipe.model.parameters(), strict=True))
+
+
+def test_wrong_requests_get_one_clear_line(folder, tmp_path):
+    with pytest.raises(MinividError, match="autoencoder, text, transformer"):
+        runs.train("transformr", "tiny")
+    with pytest.raises(MinividError, match="more than 0 minutes"):
+        runs.train("autoencoder", "tiny", minutes=-1)
+    with pytest.raises(MinividError, match="Nothing to resume"):
+        runs.train("autoencoder", "tiny", resume=True)
+    with pytest.raises(CheckpointError, match="minivid train autoencoder"):
+        runs.train("text", "tiny", steps=1)
+    run = training("autoencoder", 2)
+    run.save(tmp_path / "state.safetensors", {"kind": "autoencoder"})
+    with pytest.raises(CheckpointError, match="text"):
+        run.load(tmp_path / "state.safetensors", "text")
+
+
+def test_muon_takes_hidden_matrices_and_adamw_the_rest():
+    model = RECIPES["transformer"](TINY, 0, "cpu").model
+    adamw, muon = optimizers_for(model, 1e-3)
+    inside = {id(p) for p in muon.param_groups[0]["params"]}
+    names = [n for n, p in model.named_parameters() if id(p) in inside]
+    assert names and all(n.startswith("blocks.") and n.endswith("weight") for n in names)
+    assert len(inside) + len(adamw.param_groups[0]["params"]) == len(list(model.parameters()))
+
+
+def test_the_schedule_warms_up_holds_and_cools_down_to_nothing():
+    rates = [schedule(step, 1000) for step in range(1001)]
+    assert rates[0] == pytest.approx(1 / 50) and rates[300] == 1 and rates[1000] == 0
+    assert rates[800] == pytest.approx(0.5)
+
+
+def test_noise_levels_are_shared_but_for_given_beginnings():
+    frame_of = Packing(TINY.fmt, dim=16).frame_of()
+    t = noise_levels(frame_of, 4000, torch.Generator().manual_seed(0), 1.0)
+    clean = t == 1
+    shared = (~clean.any(1)).float().mean()
+    picture = (clean[:, frame_of == 0].all(1) & ~clean[:, frame_of > 0].any(1)).float().mean()
+    assert 0.77 < shared < 0.83 and 0.08 < picture < 0.12
+    rest = torch.where(clean, torch.nan, t)
+    assert torch.equal(rest.nan_to_num(-1).amax(1), torch.where(clean, 2.0, t).amin(1).where(
+        (~clean).any(1), torch.tensor(-1.0)))  # fmt: skip
+
+
+def test_clip_seeds_never_repeat_within_a_training_nor_reach_the_unseen_ones():
+    seeds = torch.cat([seeds_for(step, 16, seed=3) for step in range(1000)])
+    assert seeds.unique().numel() == seeds.numel() and seeds.max() < UNSEEN

@@ -1,0 +1,40 @@
+"""A preset small enough for tests, and a training with it that `torchrun` can start."""
+
+import sys
+
+from minivid import checkpoints, distributed, presets, train
+from minivid.autoencoder import AutoencoderConfig
+from minivid.paint import ClipFormat
+from minivid.recipes import RECIPES
+from minivid.train import Training
+from minivid.transformer import TransformerConfig
+
+TINY = presets.Preset(
+    "tiny",
+    ClipFormat(24, 24, 9, 8),
+    aspects=((24, 24), (24, 36), (36, 24)),
+    held_out=((24, 48), (48, 24)),
+    autoencoder=AutoencoderConfig(4, 16, 16, 8),
+    transformer=TransformerConfig(dim=16, text_width=32, depth=1),
+    pool=64,
+    batch={"autoencoder": 8, "text": 8, "transformer": 8},
+)
+presets.PRESETS["tiny"] = TINY
+train.low_precision = lambda device: False  # so that results can be compared closely
+
+
+def training(name: str, steps: int, device="cpu") -> Training:
+    """A training of the tiny network `name`, its batches prepared."""
+    recipe = RECIPES[name](TINY, 0, device)
+    recipe.prepare()
+    return Training(recipe.model, recipe.loss, steps, recipe.lr, 0, recipe.ema)
+
+
+if __name__ == "__main__":  # torchrun tests/tiny.py OUT
+    distributed.init_from_env()
+    run = training("autoencoder", 6)
+    for _now in run.fit():
+        pass
+    if distributed.main_process():
+        checkpoints.save(sys.argv[1], run.best(), {"kind": "tiny"})
+    distributed.leave()
