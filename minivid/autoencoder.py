@@ -1,4 +1,4 @@
-"""Video to latents and back: 46 times fewer numbers, causal in time.
+"""Video to latents and back: 37 times fewer numbers, causal in time.
 
 A clip of 1 + 4k frames becomes 1 + k latent frames: the first stands for frame 0 alone (repeated,
 so that it fills a group of four), each later one for four frames. The encoder looks at the past
@@ -24,7 +24,7 @@ GROUP = 4  # frames in a latent frame
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    channels: int = 10  # numbers in a latent, which stands for 4 frames of 6x6 pixels
+    channels: int = 10  # in a latent, which stands for 4 frames of 6x6 pixels: 432 numbers
     width: int = 96  # of the blocks that see time
     frame_width: int = 64  # of the blocks that see one frame, on the latent's grid
     fine_width: int = 32  # of the blocks on a grid twice as fine
@@ -157,7 +157,7 @@ class Autoencoder(nn.Module):
         return self.raw_decode(raw + strength * spread * noise)
 
     def encode(self, video: Tensor) -> Tensor:
-        """video (B, 3, 1+4k, H, W) in [-1, 1] -> latents (B, C, 1+k, H/p, W/p), about unit spread"""
+        """video (B, 3, 1+4k, H, W) in [-1, 1] -> latents (B, C, 1+k, H/p, W/p)"""
         return (self.raw_encode(video) - self.mean) / self.scale
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -173,11 +173,11 @@ class Autoencoder(nn.Module):
 
 
 def autoencoder_loss(model: nn.Module, video: Tensor, empty: Tensor, noise: Tensor,
-                     strength: float = 0.05, actors: float = 4.0) -> Tensor:  # fmt: skip
+                     strength: float = 0.05, actors: float = 4.0) -> Tensor:
     """Mean absolute error, with more weight where the clip differs from a plain sky.
 
-    video (B, 3, F, H, W); empty: the same places with nobody and no weather in them; noise as the latents. A
-    little noise on the latents teaches the decoder to forgive a denoiser's small errors.
+    video (B, 3, F, H, W); empty: the same places with nobody and no weather in them; noise as the
+    latents: a little of it teaches the decoder to forgive a denoiser's small errors.
     """
     there = ((video - empty).abs().amax(1, keepdim=True) > 0.1).to(video)
     weight = 1 + actors * F.max_pool3d(there, (1, 3, 3), 1, (0, 1, 1))

@@ -26,7 +26,7 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
     device, fmt = machine.device, machine.preset.fmt
     precision = torch.bfloat16 if low_precision(device) else torch.float32
     rate = {"float32": cost.matmul_rate(device, torch.float32),
-            "training": cost.matmul_rate(device, precision)}  # fmt: skip
+            "training": cost.matmul_rate(device, precision)}
     seeds = torch.arange(BATCH)
     clips = film(seeds, fmt, device=device)
     packing = machine.preset.packing(fmt)
@@ -46,15 +46,18 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
         "decode, a clip": (lambda: machine.to_video(tokens, packing), BATCH, "float32"),
         f"sample, a clip ({STEPS} steps, guidance {GUIDANCE})":
             (lambda: generate(machine, prompt), 1, "float32"),
-        f"sample, each of {BATCH} clips": (lambda: generate(machine, prompt * BATCH), BATCH, "float32"),
+        f"sample, each of {BATCH} clips":
+            (lambda: generate(machine, prompt * BATCH), BATCH, "float32"),
         "film file, a clip": (lambda: _write(one), 1, "float32"),
-    }  # fmt: skip
+    }
     rows = {name: _row(fn, n, rate[kind], repeats, device) for name, (fn, n, kind) in parts.items()}
     for name, step, n in _training_steps(machine):
-        rows[f"training step, {name} (batch {n})"] = _row(step, 1, rate["training"], repeats, device)
-    return {"preset": machine.preset.name, "device": str(device), "threads": torch.get_num_threads(),
+        name = f"training step, {name} (batch {n})"
+        rows[name] = _row(step, 1, rate["training"], repeats, device)
+    return {"preset": machine.preset.name, "device": str(device),
+            "threads": torch.get_num_threads(),
             "matmul_flops_per_second": rate, "parts": rows,
-            "peak_memory_bytes": cost.peak_memory(device)}  # fmt: skip
+            "peak_memory_bytes": cost.peak_memory(device)}
 
 
 def _row(fn: Callable, n: int, rate: float, repeats: int, device) -> dict:
@@ -65,11 +68,11 @@ def _row(fn: Callable, n: int, rate: float, repeats: int, device) -> dict:
 
 def _training_steps(machine: Machine):
     """One step of the autoencoder and of the transformer, on batches of the preset's size."""
-    recipe = AutoencoderRecipe(machine.preset, 0, machine.device)
-    yield "autoencoder", Training(recipe.model, recipe.loss, 10_000, recipe.lr).one_step, recipe.batch
-    recipe = TransformerRecipe(machine.preset, 0, machine.device)
-    recipe.prepare(size=4 * recipe.batch)
-    yield "transformer", Training(recipe.model, recipe.loss, 10_000, recipe.lr).one_step, recipe.batch
+    for recipe in (AutoencoderRecipe, TransformerRecipe):
+        recipe = recipe(machine.preset, 0, machine.device)
+        recipe.prepare(size=4 * recipe.batch)
+        run = Training(recipe.model, recipe.loss, 10_000, recipe.lr)
+        yield recipe.kind, run.one_step, recipe.batch
 
 
 def _write(clip) -> None:
@@ -82,17 +85,18 @@ def table(result: dict) -> str:
     rate = result["matmul_flops_per_second"]
     lines = [f"preset {result['preset']}, {result['device']}, {result['threads']} threads; matrix "
              f"products reach {rate['float32'] / 1e9:.0f} GFLOP/s in float32, "
-             f"{rate['training'] / 1e9:.0f} in training's precision"]  # fmt: skip
+             f"{rate['training'] / 1e9:.0f} in training's precision"]
     for name, row in result["parts"].items():
         lines.append(f"{name:44}{row['seconds'] * 1e3:10.1f} ms{row['flops'] / 1e9:10.2f} GFLOP"
-                     f"{row['share_of_matmul']:8.0%} of matmul")  # fmt: skip
+                     f"{row['share_of_matmul']:8.0%} of matmul")
     memory = result["peak_memory_bytes"]
-    return "\n".join(lines + [f"peak memory {memory / 2**30:.2f} GiB" if memory else "peak memory n/a"])
+    peak = f"{memory / 2**30:.2f} GiB" if memory else "n/a"
+    return "\n".join(lines + [f"peak memory {peak}"])
 
 
 def speedrun(minutes: float = 10, prompts: int = 200, seed: int = 0, preset: str | None = None,
-             say: Callable[[str], None] = print) -> dict:  # fmt: skip
-    """From nothing to films in so many minutes, on this machine: all three networks, then the score.
+             say: Callable[[str], None] = print) -> dict:
+    """From nothing to films in so many minutes on this machine: three networks, then the score.
 
     Nothing that is shipped is touched: everything goes to a folder that is thrown away.
     """

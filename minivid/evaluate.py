@@ -1,4 +1,4 @@
-"""How good is the machine: prompts obeyed, by the verifier, each figure beside floor and ceiling."""
+"""How good the machine is: prompts obeyed, each figure beside its floor and its ceiling."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def through_film(video: Tensor, fps: int) -> Tensor:
 
 
 def make_all(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat, tick=None,
-             beginning: Tensor | None = None, **options) -> Clip:  # fmt: skip
+             beginning: Tensor | None = None, **options) -> Clip:
     """Generate in batches, one film a prompt."""
     videos = []
     for at in range(0, len(prompts), BATCH):
@@ -61,14 +61,14 @@ def obeyed(readings: list, captions: list[str]) -> dict[str, float]:
 
 
 def group(machine: Machine, knobs: Knobs, n: int, seeds: list[int], fmt: ClipFormat,
-          tick=None) -> dict:  # fmt: skip
+          tick=None) -> dict:
     """One row of the table: made clips, with real ones as ceiling and wrong captions as floor."""
     prompts, clip_seeds = prompts_for(knobs, n, fmt)
     real = film(clip_seeds, fmt, knobs)
     with torch.no_grad():
         packing = machine.preset.packing(fmt)
         parts = [machine.to_video(machine.to_tokens(v, packing), packing)
-                 for v in real.video.split(BATCH)]  # fmt: skip
+                 for v in real.video.split(BATCH)]
     row = {"prompts": n, "seeds": len(seeds)}
     row["real"] = obeyed(verify.read(real.video, fmt.fps), prompts)["together"]
     row["autoencoder"] = obeyed(verify.read(torch.cat(parts), fmt.fps), prompts)["together"]
@@ -90,7 +90,7 @@ def spread(made: list, real: list) -> dict[str, float]:
 
     def measure(readings):
         rows = [(r.position[0].mean(0), r.radius[0].mean()) for r in readings
-                if r.description is not None and len(r.position) == 1]  # fmt: skip
+                if r.description is not None and len(r.position) == 1]
         place, size = torch.stack([p for p, _ in rows]), torch.stack([s for _, s in rows])
         return place.nan_to_num().std(0), size.nan_to_num().std()
 
@@ -152,14 +152,14 @@ def three_times(machine: Machine, n: int, fmt: ClipFormat, tick=None) -> tuple[f
         parts.append(extend(machine, piece, 3 * (fmt.frames - 1) + 1, seed=19 + at).video)
     long = torch.cat(parts)
     return (obeyed(verify.read(short.video, fmt.fps), prompts)["together"],
-            obeyed(verify.read(long, fmt.fps), prompts)["together"])  # fmt: skip
+            obeyed(verify.read(long, fmt.fps), prompts)["together"])
 
 
 # ---------------------------------------------------------------- the table
 
 
 def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
-             tick: Callable[[int], None] | None = None) -> dict:  # fmt: skip
+             tick: Callable[[int], None] | None = None) -> dict:
     """The whole table, as plain numbers: see `table` for how it is read."""
     preset, which = machine.preset, list(range(seeds))
     fmt, few = preset.fmt, max(BATCH, prompts // 5)
@@ -183,22 +183,24 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
     short, long = three_times(machine, few, fmt, tick)
     return {
         "preset": preset.name, "groups": rows,
-        "article": {"prompt": ARTICLE, "seeds": 50, "together": same_prompt(machine, ARTICLE, 50, fmt, tick)},
+        "article": {"prompt": ARTICLE, "seeds": 50,
+                    "together": same_prompt(machine, ARTICLE, 50, fmt, tick)},
         "behind a wall, unnamed": behind_wall(machine, few, fmt, tick),
         "from a picture": from_beginning(machine, few, 1, fmt, tick),
         "continued": from_beginning(machine, few, 9, fmt, tick),
         "lasting actions": {"one film": short, "three times as long": long},
         "nearest training clip": {"made": float(nearest(first, preset)[0].median()),
                                   "real, unseen": float(nearest(unseen, preset)[0].median())},
-    }  # fmt: skip
+    }
 
 
 def table(scores: dict) -> str:
     """The scores in words and columns."""
-    lines = [f"{'all attributes right together':32}{'made':>7}{'floor':>7}{'autoenc.':>9}{'real':>7}"]
+    head = "all attributes right together"
+    lines = [f"{head:32}{'made':>7}{'floor':>7}{'autoenc.':>9}{'real':>7}"]
     for name, row in scores["groups"].items():
         lines.append(f"{name:32}{row['together']:7.1%}{row['floor']:7.1%}{row['autoencoder']:9.1%}"
-                     f"{row['real']:7.1%}   {row['prompts']} prompts x {row['seeds']} seeds")  # fmt: skip
+                     f"{row['real']:7.1%}   {row['prompts']} prompts x {row['seeds']} seeds")
     article = scores["article"]
     lines.append(f"{article['prompt']!r}: {article['together']:.0%} of {article['seeds']} seeds")
     two = scores["groups"]["seen, two actors"]
@@ -207,10 +209,10 @@ def table(scores: dict) -> str:
         lines.append(f"{name}: {scores[name]:.1%}")
     last = scores["lasting actions"]
     lines.append(f"actions that last: {last['one film']:.1%} in one film, "
-                 f"{last['three times as long']:.1%} in one three times as long")  # fmt: skip
+                 f"{last['three times as long']:.1%} in one three times as long")
     wide = scores["groups"]["seen, one actor"]["spread"]
     lines.append("spread over real clips': " + ", ".join(f"{k} {v:.2f}" for k, v in wide.items()))
     near = scores["nearest training clip"]
     lines.append(f"distance to the nearest training clip: {near['made']:.3f}, of real clips never "
-                 f"trained on {near['real, unseen']:.3f}")  # fmt: skip
+                 f"trained on {near['real, unseen']:.3f}")
     return "\n".join(lines)

@@ -48,7 +48,7 @@ class Machine:
         path = {n: checkpoints.find(n, size.name) for n in ("autoencoder", "text", "transformer")}
         return Machine(load_autoencoder(path["autoencoder"], device),
                        load_link(path["text"], device),
-                       load_transformer(path["transformer"], device), size, device)  # fmt: skip
+                       load_transformer(path["transformer"], device), size, device)
 
     def model(self, guidance: float, interval: tuple[float, float] = INTERVAL):
         """The transformer under guidance; scale 1 is the transformer itself."""
@@ -83,7 +83,7 @@ def draw_noise(seeds: list[int], packing: Packing) -> Tensor:
 def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipFormat | None = None,
            steps: int = STEPS, guidance: float = GUIDANCE, beginning: Tensor | None = None,
            noise: Tensor | None = None, method: str = "euler",
-           interval: tuple[float, float] = INTERVAL) -> Iterator[Step]:  # fmt: skip
+           interval: tuple[float, float] = INTERVAL) -> Iterator[Step]:
     """The moments of sampling, as tokens (B, N, D): noise first, clean last.
 
     `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, or the end of a film.
@@ -95,7 +95,7 @@ def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipForm
         x, start = hold(machine, x, start, beginning, packing)
     given = machine.condition(prompts, packing)
     yield from METHODS[method](machine.model(guidance, interval), x, given, steps, start=start,
-                               shift=SHIFT)  # fmt: skip
+                               shift=SHIFT)
 
 
 def hold(machine: Machine, x: Tensor, start: Tensor, beginning: Tensor, packing: Packing):
@@ -103,13 +103,14 @@ def hold(machine: Machine, x: Tensor, start: Tensor, beginning: Tensor, packing:
     frames, size = beginning.shape[2], tuple(beginning.shape[-2:])
     if size != (packing.fmt.height, packing.fmt.width) or frames % GROUP != 1:
         raise FormatError(f"A film cannot begin with {frames} frames of {size[1]}x{size[0]}: it "
-                          f"needs 1, 5, 9, ... of {packing.fmt.width}x{packing.fmt.height}.")  # fmt: skip
+                          f"needs 1, 5, 9, ... of {packing.fmt.width}x{packing.fmt.height}.")
     if frames >= packing.fmt.frames:
         raise FormatError(f"Nothing is left to make: {frames} of {packing.fmt.frames} are given.")
     held = ClipFormat(packing.fmt.height, packing.fmt.width, frames, packing.fmt.fps)
     tokens = machine.to_tokens(beginning, machine.preset.packing(held))
     n = tokens.shape[1]
-    return torch.cat([tokens, x[:, n:]], 1), torch.cat([torch.ones_like(start[:, :n]), start[:, n:]], 1)
+    given = torch.ones_like(start[:, :n])
+    return torch.cat([tokens, x[:, n:]], 1), torch.cat([given, start[:, n:]], 1)
 
 
 def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: int = STEPS,
@@ -117,7 +118,7 @@ def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: i
              noise: Tensor | None = None, picture: Tensor | None = None,
              beginning: Tensor | None = None, method: str = "euler",
              interval: tuple[float, float] = INTERVAL,
-             on_step: Callable[[int, Step], None] | None = None) -> Clip:  # fmt: skip
+             on_step: Callable[[int, Step], None] | None = None) -> Clip:
     """Make films from sentences: prompt b from noise of seed + b.
 
     fmt: size and length (the preset's by default); noise (B, N, D): to hold it instead of
@@ -127,10 +128,11 @@ def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: i
     """
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if picture is not None:
-        beginning = picture.reshape(-1, 3, 1, *picture.shape[-2:]).expand(len(prompts), -1, -1, -1, -1)
+        beginning = picture.reshape(-1, 3, 1, *picture.shape[-2:])
+        beginning = beginning.expand(len(prompts), -1, -1, -1, -1)
     seeds = [seed + n for n in range(len(prompts))]
     for n, step in enumerate(emerge(machine, prompts, seeds, fmt, steps, guidance, beginning,
-                                    noise, method, interval)):  # fmt: skip
+                                    noise, method, interval)):
         if on_step:
             on_step(n, step)
     fmt = fmt or machine.preset.fmt
@@ -151,6 +153,6 @@ def extend(machine: Machine, clip: Clip, frames: int, seed: int = 0, **options) 
     while video.shape[2] < frames:
         seed += len(clip.caption)
         more = generate(machine, clip.caption, seed, fmt=stretch, beginning=video[:, :, -MEMORY:],
-                        **options)  # fmt: skip
+                        **options)
         video = torch.cat([video, more.video[:, :, MEMORY:]], 2)
     return Clip(video[:, :, :frames], None, clip.caption, None, clip.fps)

@@ -64,7 +64,7 @@ HELD_OUT_PAIRS = (  # (colour, shape): every shape and every colour once
     ("green", "star"), ("red", "ring"), ("cyan", "cat"),
     # (shape, action)
     ("star", "bounces"), ("box", "circles"), ("ring", "moves up"), ("triangle", "grows"),
-)  # fmt: skip
+)
 
 
 def _tenth(triple: tuple[str, str, str]) -> bool:
@@ -107,7 +107,7 @@ PHRASINGS_FOR_TWO = (
 
 def _noun(actor: Actor) -> str:
     return " ".join(filter(None, ("a", actor.size, actor.colour, actor.shape))) \
-        if actor.shape else "something"  # fmt: skip
+        if actor.shape else "something"
 
 
 def _verb(actor: Actor, forms: dict[str, str]) -> str:
@@ -131,7 +131,7 @@ def say(description: Description, phrasing: str | None = None) -> str:
 
 
 _EVERYTHING = " ".join((*PHRASINGS, *HELD_OUT_PHRASINGS, *PHRASINGS_FOR_TWO, *SHAPES, *COLOURS,
-                        *SIZES, *SPEEDS, *PLACES, *ACTIONS, *DOING.values(), "a something"))  # fmt: skip
+                        *SIZES, *SPEEDS, *PLACES, *ACTIONS, *DOING.values(), "a something"))
 VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
 
 
@@ -148,7 +148,7 @@ def words_of(prompt: str) -> tuple[list[str], dict[str, list[str]]]:
     words = re.findall(r"[a-z]+", prompt.lower())
     known = [w for w in words if w in VOCABULARY]
     unknown = {w: difflib.get_close_matches(w, VOCABULARY, n=2, cutoff=0.55)
-               for w in words if w not in VOCABULARY}  # fmt: skip
+               for w in words if w not in VOCABULARY}
     if not words:
         raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
     if not set(known) - {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}:
@@ -170,7 +170,7 @@ def _parse_actor(words: list[str]) -> Actor:
         way = _first(words, ("left", "right", "up", "down"))
         action = f"moves {way}" if way else None
     return Actor(_first(words, SHAPES), _first(words, COLOURS), action,
-                 _first(words, SIZES), _first(words, SPEEDS))  # fmt: skip
+                 _first(words, SIZES), _first(words, SPEEDS))
 
 
 def parse(prompt: str) -> Description:

@@ -1,4 +1,4 @@
-"""Parts that networks share: what they are told, attention with rotary positions, two-line blocks."""
+"""Parts that networks share: what they are told, rotary positions, attention, an MLP."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Condition:
     def to(self, device) -> Condition:
         layout = self.layout and self.layout.to(device)
         return Condition(self.text.to(device), self.text_mask.to(device), layout,
-                         self.apart.to(device))  # fmt: skip
+                         self.apart.to(device))
 
 
 class Linear(nn.Linear):
-    """A matrix without bias, uniform with the variance 1/(3 in); zero where a branch begins shut."""
+    """A matrix without bias, uniform of variance 1/(3 in); zero where a branch begins shut."""
 
     def __init__(self, inside: int, out: int, zero: bool = False):
         super().__init__(inside, out, bias=False)
@@ -130,15 +130,16 @@ class Attention(nn.Module):
         self.sharpness = nn.Parameter(torch.ones(heads, 1, 1))
 
     def forward(self, x: Tensor, turn=None, mask: Tensor | None = None,
-                memory: Tensor | None = None) -> Tensor:  # fmt: skip
+                memory: Tensor | None = None) -> Tensor:
         """x (B, N, d), memory (B, M, e), mask (B, 1, N|1, M) of bool -> (B, N, d)"""
         q = rearrange(self.query(x), "b n (h d) -> b h n d", h=self.heads)
         k, v = rearrange(self.key_value(x if memory is None else memory),
-                         "b m (two h d) -> two b h m d", two=2, h=self.heads)  # fmt: skip
+                         "b m (two h d) -> two b h m d", two=2, h=self.heads)
         q, k = norm(q) * self.sharpness.to(q.dtype), norm(k)
         if turn is not None:
             q, k = rotate(q, turn), rotate(k, turn)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=q.shape[-1] ** -0.5 * 2)
+        scale = 2 * q.shape[-1] ** -0.5
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
         return self.out(rearrange(seen, "b h n d -> b n (h d)"))
 
 

@@ -19,7 +19,7 @@ Tensor = torch.Tensor
 
 PALETTE = torch.tensor(  # red, yellow, green, cyan, blue, purple
     [[225, 45, 45], [250, 215, 50], [40, 165, 75], [50, 205, 215], [45, 85, 225], [165, 60, 200]]
-) / 255  # fmt: skip
+) / 255
 LIGHT = torch.tensor([1.0, 0.85, 0.9, 0.96])  # day, night, rain, snow
 SKY = torch.tensor([[214, 230, 246], [20, 24, 56], [108, 120, 138], [164, 178, 202]]) / 255
 HORIZON = torch.tensor([[240, 240, 236], [38, 40, 84], [128, 138, 150], [190, 200, 216]]) / 255
@@ -43,10 +43,10 @@ class ClipFormat:
     def __post_init__(self):
         if min(self.height, self.width) < 8 or max(self.height, self.width) > 512:
             raise FormatError(f"A film of {self.width}x{self.height} pixels cannot be made: "
-                              "each side must be 8 to 512 pixels.")  # fmt: skip
+                              "each side must be 8 to 512 pixels.")
         if self.frames < 1 or self.frames % 4 != 1:
             raise FormatError(f"A film of {self.frames} frames cannot be made: "
-                              "the number must be 1, 5, 9, 13, 17, ... (1 + 4k).")  # fmt: skip
+                              "the number must be 1, 5, 9, 13, 17, ... (1 + 4k).")
 
     @property
     def seconds(self) -> float:

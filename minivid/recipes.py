@@ -38,16 +38,15 @@ def crop(video: Tensor, empty: Tensor, centre: Tensor, first: int, cells: int, p
     corner = (centre * grid - cells / 2).round().long().clamp(min=0)
     corner = torch.minimum(corner, grid - cells) * patch
     cut = [(slice(None), slice(first, first + 9), slice(y, y + cells * patch),
-            slice(x, x + cells * patch)) for y, x in corner.tolist()]  # fmt: skip
+            slice(x, x + cells * patch)) for y, x in corner.tolist()]
     return (torch.stack([v[c] for v, c in zip(video, cut)]),
-            torch.stack([e[c] for e, c in zip(empty, cut)]))  # fmt: skip
+            torch.stack([e[c] for e, c in zip(empty, cut)]))
 
 
 class AutoencoderRecipe:
     """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
 
-    kind, ema = "autoencoder", 0.998
-    lr = 4e-3
+    kind, ema, lr = "autoencoder", 0.998, 4e-3
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
@@ -55,7 +54,7 @@ class AutoencoderRecipe:
         self.model = Autoencoder(preset.autoencoder).to(device)
         self.batch, self.tokens = preset.batch[self.kind], None
 
-    def prepare(self, progress=None) -> None:
+    def prepare(self, progress=None, size: int | None = None) -> None:
         """Nothing is prepared: every step films new clips."""
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
@@ -105,7 +104,7 @@ class Pool:
     """Clips as tokens with their captions, encoded once: what text and transformer train on."""
 
     def __init__(self, autoencoder: Autoencoder, preset: Preset, fmt: ClipFormat, seeds: Tensor,
-                 device, progress=None):  # fmt: skip
+                 device, progress=None):
         self.packing, tokens, self.captions = preset.packing(fmt), [], []
         for part in seeds.split(64):
             clip = film(part, fmt, device=device)
@@ -122,11 +121,11 @@ class Pool:
 
 
 def pools(preset: Preset, autoencoder: Autoencoder, seed: int, device, size: int, progress=None,
-          aspects=None) -> list[Pool]:  # fmt: skip
+          aspects=None) -> list[Pool]:
     """One pool an aspect: half of the clips in the first, the rest shared among the others."""
     aspects = aspects or preset.aspects
     sizes = [size] if len(aspects) == 1 else \
-        [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)  # fmt: skip
+        [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)
     start, out = (seed * 7_919 << 24) % UNSEEN, []
     for (height, width), n in zip(aspects, sizes):
         seeds = start + torch.arange(n)
@@ -155,11 +154,12 @@ class TextRecipe:
         self.model = Link(preset.text).to(device)
         self.batch, self.tokens = preset.batch[self.kind], None
 
-    def prepare(self, progress=None) -> None:
-        autoencoder = load_autoencoder(checkpoints.find("autoencoder", self.preset.name), self.device)
-        size = min(self.preset.pool, 64 * self.batch)
+    def prepare(self, progress=None, size: int | None = None) -> None:
+        path = checkpoints.find("autoencoder", self.preset.name)
+        autoencoder = load_autoencoder(path, self.device)
+        size = size or min(self.preset.pool, 64 * self.batch)
         self.pool = pools(self.preset, autoencoder, self.seed, self.device, size, progress,
-                          self.preset.aspects[:1])[0]  # fmt: skip
+                          self.preset.aspects[:1])[0]
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         rows = mine(torch.randint(len(self.pool), (self.batch,), generator=dice))
@@ -202,7 +202,7 @@ def noise_levels(frame_of: Tensor, batch: int, dice: torch.Generator, shift: flo
 class TransformerRecipe:
     """Noise to tokens: at each step a random noise level, and captions dropped now and then."""
 
-    kind, ema, lr = "transformer", 0.999, 4e-3
+    kind, ema, lr = "transformer", 0.999, 5e-3
     drop, shift = 0.1, 1.5
 
     def __init__(self, preset: Preset, seed: int, device):

@@ -14,11 +14,11 @@ import torch
 
 from . import checkpoints, distributed
 from .errors import MinividError
-from .presets import best_device, choose
+from .presets import choose
 from .recipes import RECIPES
 from .train import Training
 
-SAVE_EVERY = 60  # seconds between resumable states
+SAVE_EVERY, SAY_EVERY = 60, 10  # seconds
 TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
 
 
@@ -30,18 +30,18 @@ def hardware(device: torch.device) -> str:
 
 
 def in_progress(name: str, preset: str) -> Path:
-    """Where an unfinished training is kept: beside nothing that is shipped."""
+    """Where an unfinished training is kept: in runs/, or in the folder MINIVID_RUNS."""
     return Path(os.environ.get("MINIVID_RUNS", "runs")) / f"{name}-{preset}.safetensors"
 
 
 def steps_in(recipe, seconds: float) -> int:
-    """How many steps fit in that many seconds: a few are tried, on a copy that is thrown away."""
+    """How many steps fit in that many seconds: a few are tried, and undone."""
     trial = Training(recipe.model, recipe.loss, 10_000, recipe.lr, ema=0)
     weights = {n: x.clone() for n, x in recipe.model.state_dict().items()}
-    for now in trial.fit(TRIAL[0]):
+    for _now in trial.fit(TRIAL[0]):
         pass
     begin = time.perf_counter()
-    for now in trial.fit(sum(TRIAL)):
+    for _now in trial.fit(sum(TRIAL)):
         pass
     each = (time.perf_counter() - begin) / TRIAL[1]
     recipe.model.load_state_dict(weights)
@@ -50,91 +50,107 @@ def steps_in(recipe, seconds: float) -> int:
 
 def train(name: str, preset: str | None = None, minutes: float | None = None,
           steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
-          out: str | Path | None = None, say: Callable[[str], None] = print) -> Path:  # fmt: skip
+          out: str | Path | None = None, say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
     The number of steps is given, or found from the minutes when the training starts; it is kept
-    in the resumable state, which is written every minute and on an interrupt. `warm` begins from
-    the shipped network's weights instead of from nothing, with a new schedule. With `out` the checkpoint goes there instead and the manifest stays as it is.
+    in the resumable state, which is written every minute and on an interrupt. With `resume`,
+    steps are where it shall end, sooner or later than planned. `warm` begins from the shipped
+    network's weights instead of from nothing, with a new schedule. With `out` the checkpoint goes
+    there instead, and the manifest stays as it is.
+    Raises `MinividError` for an unknown name, no time, or nothing to resume.
     """
     if name not in RECIPES:
         raise MinividError(f"There is nothing called {name!r} to train; there are "
-                           f"{', '.join(RECIPES)}.")  # fmt: skip
+                           f"{', '.join(RECIPES)}.")
     if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
         raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
-    device = distributed.init_from_env()
-    size, begin = choose(preset, device), time.perf_counter()
-    recipe = RECIPES[name](size, seed, device)
+    device, begin = distributed.init_from_env(), time.perf_counter()
+    size = choose(preset, device)
     state = in_progress(name, size.name)
-    begun_from = None
-    if warm:  # the weights of the shipped network, but a schedule of its own
-        shipped = checkpoints.find(name, size.name)
-        tensors, _ = checkpoints.load(shipped, name)
-        recipe.model.load_state_dict({n: x.float() for n, x in tensors.items()})
-        begun_from = checkpoints.manifest()[f"{name}-{size.name}"]
-    quiet = not distributed.main_process()
-    tell = (lambda line: None) if quiet else say
-    tell(f"{name}, preset {size.name}, on {hardware(device)}")
-    recipe.prepare(_ticker("clips encoded", tell))
     if resume and not state.is_file():
         raise MinividError(f"Nothing to resume: there is no {state}. Train without --resume.")
-    if not steps and not resume:
-        spent = time.perf_counter() - begin
-        steps = steps_in(recipe, (minutes or size.minutes[name]) * 60 - spent)
-    run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema, recipe.tokens)
-    before = 0.0
-    if resume:
-        before = run.load(state, name).get("wall_seconds", 0.0)
-        tell(f"resumed at step {run.step} of {run.steps}")
-
-    def wall() -> float:
-        return before + time.perf_counter() - begin
-
+    recipe = RECIPES[name](size, seed, device)
+    tell = say if distributed.main_process() else lambda line: None
+    tell(f"{name}, preset {size.name}, on {hardware(device)}")
+    recipe.prepare(ticker("clips encoded", tell))
     about = {"kind": name, "preset": size.name, "config": recipe.config()}
-    saved = printed = time.perf_counter()
-    try:
-        for now in run.fit():
-            moment = time.perf_counter()
-            if now.step in (1, run.steps) or moment - printed > 10:
-                tell(str(now))
-                printed = moment
-            if moment - saved > SAVE_EVERY and not quiet:
-                run.save(state, {**about, "wall_seconds": wall()})
-                saved = moment
-    except KeyboardInterrupt:
-        if not quiet:
-            run.save(state, {**about, "wall_seconds": wall()})
-            tell(f"interrupted at step {run.step}; go on with: minivid train {name} --resume")
-        raise
+    if warm:
+        about["begun_from"] = shipped(recipe, size.name)
+    if not steps and not resume:
+        left = (minutes or size.minutes[name]) * 60 - (time.perf_counter() - begin)
+        steps = steps_in(recipe, left)
+    run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema,
+                   recipe.tokens)
+    if resume:
+        before = run.load(state, name)
+        begin -= before["wall_seconds"]
+        about |= {k: before[k] for k in ("begun_from",) if k in before}
+        run.steps = steps or run.steps
+        tell(f"resumed at step {run.step} of {run.steps}")
+    carry_on(run, state, about, begin, tell)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
-    path = Path(out) if out else checkpoints.data_dir() / "checkpoints" / f"{name}-{size.name}.safetensors"
-    if not quiet:
-        half = {n: x.to(torch.float16) for n, x in recipe.model.state_dict().items()}
-        checkpoints.save(path, half, about)
-        if not out:
-            checkpoints.record(name, size.name, path, config=about["config"], seed=run.seed,
-                               steps=run.steps, wall_seconds=round(wall(), 1),
-                               hardware=hardware(device), command=_command(),
-                               begun_from=begun_from)  # fmt: skip
+    folder = checkpoints.data_dir() / "checkpoints"
+    path = Path(out) if out else folder / f"{name}-{size.name}.safetensors"
+    if distributed.main_process():
+        keep(recipe, run, path, about, time.perf_counter() - begin, listed=not out)
         state.unlink(missing_ok=True)
-        tell(f"wrote {path} after {wall() / 60:.1f} minutes")
+        tell(f"wrote {path} after {(time.perf_counter() - begin) / 60:.1f} minutes")
     distributed.leave()
     return path
 
 
-def _command() -> str:
-    return "minivid " + shlex.join(sys.argv[1:])
+def shipped(recipe, preset: str) -> str:
+    """Give the network the shipped weights; returns the sha256 of the file they are from."""
+    path = checkpoints.find(recipe.kind, preset)
+    tensors, _ = checkpoints.load(path, recipe.kind)
+    recipe.model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    return checkpoints.sha256(path)
 
 
-def _ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:
-    """A counter that speaks up every ten seconds."""
+def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> None:
+    """Train to the end; keep a state to resume from, now and then and on an interrupt."""
+
+    def save() -> None:
+        if distributed.main_process():
+            run.save(state, {**about, "wall_seconds": time.perf_counter() - begin})
+
+    saved = said = time.perf_counter()
+    try:
+        for now in run.fit():
+            moment = time.perf_counter()
+            if now.step in (1, run.steps) or moment - said > SAY_EVERY:
+                tell(str(now))
+                said = moment
+            if moment - saved > SAVE_EVERY:
+                save()
+                saved = moment
+    except KeyboardInterrupt:
+        save()
+        raise
+
+
+def keep(recipe, run: Training, path: Path, about: dict, seconds: float, listed: bool) -> None:
+    """Write the final checkpoint, as 16-bit numbers, and enter it in the manifest."""
+    half = {n: x.to(torch.float16) for n, x in recipe.model.state_dict().items()}
+    checkpoints.save(path, half, about)
+    if listed:
+        facts = {k: about[k] for k in ("config", "begun_from") if k in about}
+        command = "minivid " + shlex.join(sys.argv[1:])
+        checkpoints.record(recipe.kind, about["preset"], path, seed=run.seed, steps=run.steps,
+                           wall_seconds=round(seconds, 1), hardware=hardware(run.device),
+                           command=command, **facts)
+
+
+def ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:
+    """A counter that speaks up now and then."""
     count, last = 0, time.perf_counter()
 
     def tick(n: int) -> None:
         nonlocal count, last
         count += n
-        if time.perf_counter() - last > 10:
+        if time.perf_counter() - last > SAY_EVERY:
             last = time.perf_counter()
             tell(f"{count} {what}")
 

@@ -65,7 +65,8 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.words = nn.Embedding(len(config.vocabulary) + 1, config.width)
         self.rotary = Rotary((0.05, 2.0, config.width // config.heads // 2))
-        self.blocks = nn.ModuleList([Block(config.width, config.heads) for _ in range(config.depth)])
+        blocks = [Block(config.width, config.heads) for _ in range(config.depth)]
+        self.blocks = nn.ModuleList(blocks)
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         mask = ids > 0
@@ -85,7 +86,8 @@ class ClipEncoder(nn.Module):
         self.into = Linear(config.clip_dim, config.width)
         pairs = config.width // config.heads // 2
         self.rotary = Rotary((0.8, 12.0, pairs - 10), (0.8, 14.0, 5), (0.8, 14.0, 5))
-        self.blocks = nn.ModuleList([Block(config.width, config.heads) for _ in range(config.depth)])
+        blocks = [Block(config.width, config.heads) for _ in range(config.depth)]
+        self.blocks = nn.ModuleList(blocks)
 
     def forward(self, tokens: Tensor, layout: Layout) -> Tensor:
         x, turn = norm(self.into(tokens)), self.rotary(layout.positions)
@@ -95,7 +97,7 @@ class ClipEncoder(nn.Module):
 
 
 class Link(nn.Module):
-    """Both halves in one space: `of_text` and `of_clips` give unit vectors, alike where they fit."""
+    """Both halves in one space: `of_text` and `of_clips` give unit vectors, alike if they fit."""
 
     hidden = ("blocks.",)  # matrices for Muon
 
@@ -142,7 +144,7 @@ def contrast_loss(link: Link, tokens: Tensor, layout: Layout, ids: Tensor, wrong
 # ---------------------------------------------------------------- near misses
 
 _ALIKE = (g.COLOURS, g.SHAPES, g.SIZES, g.SPEEDS, ("left", "right", "up", "down"),
-          ("day", "night"), ("rain", "snow"))  # fmt: skip
+          ("day", "night"), ("rain", "snow"))
 _KIND = {word: group for group in _ALIKE for word in group}
 
 

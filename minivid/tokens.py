@@ -19,14 +19,14 @@ def patchify(latents: Tensor, patch: int) -> Tensor:
     """Cut video latents into patches: (B, C, f, h, w) -> (B, f h/p w/p, C p p)"""
     if latents.shape[-2] % patch or latents.shape[-1] % patch:
         raise FormatError(f"Latents of {tuple(latents.shape[-2:])} cannot be cut into patches "
-                          f"of {patch}x{patch}.")  # fmt: skip
+                          f"of {patch}x{patch}.")
     return rearrange(latents, "b c f (h p) (w q) -> b (f h w) (c p q)", p=patch, q=patch)
 
 
 def unpatchify(tokens: Tensor, grid: tuple[int, int, int], patch: int) -> Tensor:
     """The inverse of `patchify`, for a grid of (f, h/p, w/p) patches."""
-    f, h, w = grid
-    return rearrange(tokens, "b (f h w) (c p q) -> b c f (h p) (w q)", f=f, h=h, w=w, p=patch, q=patch)
+    size = dict(zip("fhwpq", (*grid, patch, patch)))
+    return rearrange(tokens, "b (f h w) (c p q) -> b c f (h p) (w q)", **size)
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,12 @@ class Progress:
     memory: float | None  # GiB
 
     def __str__(self) -> str:
-        rate = "" if self.tokens_per_second is None else f" | {self.tokens_per_second / 1e3:.0f}k tok/s"
+        tokens = self.tokens_per_second
+        rate = "" if tokens is None else f" | {tokens / 1e3:.0f}k tok/s"
         mfu = "n/a" if self.mfu is None else f"{self.mfu:.0%}"
         memory = "" if self.memory is None else f" | {self.memory:.1f} GiB"
         return (f"step {self.step}/{self.steps} | loss {self.loss:.4f} | "
-                f"{self.milliseconds:.0f} ms{rate} | mfu {mfu}{memory}")  # fmt: skip
+                f"{self.milliseconds:.0f} ms{rate} | mfu {mfu}{memory}")
 
 
 def low_precision(device: torch.device | str) -> bool:
@@ -64,10 +65,13 @@ def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[tor
     for name, p in model.named_parameters():
         is_hidden = name.endswith("weight") and any(part in name for part in model.hidden)
         (matrices if is_hidden else rest).append(p)
-    chosen = [torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=decay)]
+    chosen = [torch.optim.AdamW(rest, lr=lr / 2, betas=(0.9, 0.98), weight_decay=decay)]
     if matrices:
         chosen.append(torch.optim.Muon(matrices, lr=lr, weight_decay=decay,
-                                       adjust_lr_fn="match_rms_adamw"))  # fmt: skip
+                                       adjust_lr_fn="match_rms_adamw"))
+    for optimizer in chosen:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
     return chosen
 
 
@@ -86,7 +90,7 @@ class Training:
     """
 
     def __init__(self, model: nn.Module, loss: Loss, steps: int, lr: float = 3e-3, seed: int = 0,
-                 ema: float = 0.999, tokens: int | None = None, flops: float | None = None):  # fmt: skip
+                 ema: float = 0.999, tokens: int | None = None, flops: float | None = None):
         self.model, self.loss, self.steps, self.lr, self.seed = model, loss, steps, lr, seed
         self.ema, self.tokens, self.flops = ema, tokens, flops
         self.step = 0
@@ -111,7 +115,7 @@ class Training:
     def one_step(self) -> Tensor:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = self.lr * schedule(self.step, self.steps)
+                group["lr"] = group["peak"] * schedule(self.step, self.steps)
             optimizer.zero_grad()
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         with autocast(self.device):
@@ -134,7 +138,7 @@ class Training:
             self.peak = self.peak or cost.matmul_rate(self.device, torch.bfloat16, 4096)
             mfu = self.flops / took / self.peak
         return Progress(self.step, self.steps, float(distributed.all_mean(loss)), took * 1e3, rate,
-                        mfu, memory and memory / 2**30)  # fmt: skip
+                        mfu, memory and memory / 2**30)
 
     def best(self) -> dict[str, Tensor]:
         """The weights to keep: averaged ones where there is an average."""
@@ -155,7 +159,7 @@ class Training:
         checkpoints.save(path, tensors, {**meta, **about, "kind": f"training {meta['kind']}"})
 
     def load(self, path, kind: str) -> dict:
-        """Go on from `save`; returns its meta. Raises `CheckpointError` if it is of another kind."""
+        """Go on from `save`; returns its meta. Raises `CheckpointError` for another kind."""
         tensors, meta = checkpoints.load(path, f"training {kind}")
         def part(name):
             return {n[len(name) + 1 :]: x for n, x in tensors.items() if n.startswith(name + ".")}
@@ -164,7 +168,7 @@ class Training:
             self.model.load_state_dict(part("model"))
         except RuntimeError as error:
             raise CheckpointError(f"{path} is of a network of another size: {str(error)[:200]}; "
-                                  "train with the same --preset, or without --resume.") from error  # fmt: skip
+                                  "train with the same --preset, or without --resume.") from error
         for n, saved in part("average").items():
             self.average[int(n)].copy_(saved)
         for i, optimizer in enumerate(self.optimizers):

@@ -65,7 +65,7 @@ class Truth:
                     g.ACTIONS[self.action[b, a]], word(g.SIZES, int(self.size[b, a])),
                     word(g.SPEEDS, int(self.speed[b, a])))
             for a in range(2) if self.shape[b, a] >= 0
-        )  # fmt: skip
+        )
         return g.Description(actors, g.PLACES[self.place[b]])
 
 
@@ -133,7 +133,7 @@ def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
     rounds = 32 if knobs.split in ("train", "all") else 256
     doing = [g.ACTIONS.index(a) for a in knobs.actions]
     two = dice.integers(0)[:, 0] < 2**30 if knobs.cast == "any" else \
-        torch.full((len(dice.seeds),), knobs.cast == "two")  # fmt: skip
+        torch.full((len(dice.seeds),), knobs.cast == "two")
     paired = [a for a in doing if g.ACTIONS[a] in g.PAIRED]
     if knobs.cast != "one" and not paired:
         raise FormatError(f"Two actors can only be among: {', '.join(g.PAIRED)}.")
@@ -147,7 +147,7 @@ def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
             alone = torch.where(two[:, None], inlane, alone)
         draw |= {f"shape{i}": shape, f"colour{i}": colour, f"action{i}": alone}
     pair = [DRESSED[draw[f"colour{i}"], draw[f"shape{i}"]]
-            | ACTING[draw[f"shape{i}"], draw[f"action{i}"]] for i in range(2)]  # fmt: skip
+            | ACTING[draw[f"shape{i}"], draw[f"action{i}"]] for i in range(2)]
     triple = [TRIPLE[draw[f"shape{i}"], draw[f"action{i}"], place] for i in range(2)]
     both = two[:, None]
     ok = {
@@ -230,7 +230,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     y = torch.where(bounce, hy - FLOOR - height - ry, y)
     hits = [[] if a != BOUNCES else
             [h for n in range(1, int(fmt.seconds / p) + 3) if 0 <= (h := (n - f) * p) < fmt.seconds]
-            for a, p, f in zip(act.tolist(), period.tolist(), u(15).tolist())]  # fmt: skip
+            for a, p, f in zip(act.tolist(), period.tolist(), u(15).tolist())]
 
     # rides: to one side, and back again at the edge in a long film
     way = torch.where(dice.integers(k + 16)[:, 0] >= 2**31, 1.0, -1.0)
@@ -260,8 +260,8 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
         "speed": torch.where(moves, quick.long(), -1),
         "position": torch.stack([y, x], -1), "radius": torch.stack([ry, rx], -1),
         "visible": seen, "events": hits, "wall": wall,
-        "saddle": torch.stack([saddle.expand_as(x), x], -1).masked_fill(~rides[..., None], torch.nan),
-    }  # fmt: skip
+        "saddle": torch.stack([saddle.expand_as(x), x + saddle * 0], -1),
+    }
 
 
 def hidden_share(x: Tensor, rx: Tensor, wall: Tensor) -> Tensor:
@@ -283,10 +283,10 @@ def _caption(full: g.Description, dice: list[float], knobs: Knobs) -> str:
                 size=None if drop[2] else actor.size, speed=None if drop[3] else actor.speed,
                 action=None if drop[5] and len(full.actors) == 1 else actor.action)
         for actor in full.actors
-    )  # fmt: skip
+    )
     told = g.Description(actors, None if drop[4] else full.place)
     phrasings = g.PHRASINGS_FOR_TWO if len(actors) == 2 else \
-        g.PHRASINGS if knobs.phrasings == "train" else g.HELD_OUT_PHRASINGS  # fmt: skip
+        g.PHRASINGS if knobs.phrasings == "train" else g.HELD_OUT_PHRASINGS
     return g.say(told, phrasings[int(dice[6] * len(phrasings))])
 
 
@@ -300,21 +300,21 @@ def script(seeds: Tensor, fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs()
     cast = _cast(dice, knobs)
     one, two = (_film_actor(dice, i, cast, fmt, knobs) for i in range(2))
     both = {n: torch.stack([one[n], two[n]], 1) for n in
-            ("size", "speed", "position", "radius", "visible")}  # fmt: skip
+            ("size", "speed", "position", "radius", "visible")}
     who = {n: torch.stack([cast[n + "0"], cast[n + "1"]], 1) for n in ("shape", "colour", "action")}
     both["visible"] = both["visible"] * (who["shape"] >= 0)[:, :, None]
     both["size"][who["shape"] < 0] = both["speed"][who["shape"] < 0] = -1
     scene = Scene(who["shape"], who["colour"], cast["place"], both["position"], both["radius"],
-                  one["saddle"], one["wall"])  # fmt: skip
+                  one["saddle"], one["wall"])
     events = [sorted(a + (b if t else [])) for a, b, t in
-              zip(one["events"], two["events"], cast["two"].tolist())]  # fmt: skip
+              zip(one["events"], two["events"], cast["two"].tolist())]
     truth = Truth(**who, **both, place=cast["place"], events=events, scene=scene)
     dice = torch.stack([dice.uniform(300 + n) for n in range(7)], 1).tolist()
     return [_caption(truth.describe(b), dice[b], knobs) for b in range(len(seeds))], truth
 
 
 def film(seeds: Tensor | list[int], fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs(),
-         device: str | torch.device = "cpu") -> Clip:  # fmt: skip
+         device: str | torch.device = "cpu") -> Clip:
     """Film the clips with these seeds (B,): video, caption and truth, the same on every machine."""
     captions, truth = script(seeds, fmt, knobs)
     scene = Scene(*(getattr(truth.scene, f.name).to(device) for f in fields(Scene)))

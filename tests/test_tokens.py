@@ -13,7 +13,7 @@ from minivid.tokens import Packing, patchify, unpatchify
 
 @settings(max_examples=25, deadline=None)
 @given(f=st.integers(1, 4), h=st.integers(1, 4), w=st.integers(1, 5), c=st.integers(1, 3),
-       p=st.integers(1, 3))  # fmt: skip
+       p=st.integers(1, 3))
 def test_patchify_is_undone_exactly(f, h, w, c, p):
     latents = torch.arange(2 * c * f * h * p * w * p).reshape(2, c, f, h * p, w * p)
     tokens = patchify(latents, p)

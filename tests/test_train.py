@@ -1,4 +1,4 @@
-"""Training: resumed equals unbroken, two processes equal one, minutes become steps, nothing is lost."""
+"""Training: resumed equals unbroken, two processes equal one, and nothing is lost."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ def test_two_processes_agree_with_one(tmp_path, monkeypatch):
     out = tmp_path / "two.safetensors"
     subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone",
                     "--nproc-per-node", "2", str(script), str(out)],
-                   env=env, check=True, capture_output=True, timeout=120)  # fmt: skip
+                   env=env, check=True, capture_output=True, timeout=120)
     two, _ = checkpoints.load(out, "tiny")
     monkeypatch.setattr(recipes, "mine", lambda x: x[::2])  # what one of two would do by itself
     alone = training("autoencoder", 6)
@@ -106,7 +106,7 @@ def test_an_interrupt_leaves_a_state_that_can_be_resumed(folder, monkeypatch):
     resumed, _ = checkpoints.load(path)
     unbroken, _ = checkpoints.load(
         runs.train("autoencoder", "tiny", steps=4, out=folder / "whole.safetensors",
-                   say=lambda line: None))  # fmt: skip
+                   say=lambda line: None))
     assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
 
 
@@ -156,7 +156,7 @@ def test_noise_levels_are_shared_but_for_given_beginnings():
     assert 0.77 < shared < 0.83 and 0.08 < picture < 0.12
     rest = torch.where(clean, torch.nan, t)
     assert torch.equal(rest.nan_to_num(-1).amax(1), torch.where(clean, 2.0, t).amin(1).where(
-        (~clean).any(1), torch.tensor(-1.0)))  # fmt: skip
+        (~clean).any(1), torch.tensor(-1.0)))
 
 
 def test_clip_seeds_never_repeat_within_a_training_nor_reach_the_unseen_ones():

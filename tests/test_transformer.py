@@ -75,7 +75,7 @@ def test_without_text_only_the_null_row_is_read(model):
 def test_padding_words_change_nothing(model):
     x, given, t = tokens(PACKING), given_for(PACKING), torch.full((2,), 0.4)
     longer = replace(given, text=torch.cat([given.text, torch.randn(2, 3, 16)], 1),
-                     text_mask=torch.cat([given.text_mask, torch.zeros(2, 3).bool()], 1))  # fmt: skip
+                     text_mask=torch.cat([given.text_mask, torch.zeros(2, 3).bool()], 1))
     assert torch.allclose(model(x, t, given), model(x, t, longer), atol=1e-5)
 
 

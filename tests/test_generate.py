@@ -1,0 +1,83 @@
+"""From sentence to film: noise, formats, given beginnings, and clear errors."""
+
+import pytest
+import torch
+from tiny import TINY
+
+from minivid.autoencoder import Autoencoder
+from minivid.errors import FormatError, PromptError
+from minivid.generate import MEMORY, Machine, draw_noise, emerge, extend, generate, hold
+from minivid.paint import ClipFormat
+from minivid.text import Link
+from minivid.transformer import Transformer
+from minivid.world import film
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """An untrained machine, whose weights are all non-zero."""
+    torch.manual_seed(0)
+    nets = (Autoencoder(TINY.autoencoder), Link(TINY.text), Transformer(TINY.transformer))
+    for net in nets:
+        for p in net.parameters():
+            p.data = p.data + 0.05 * torch.randn_like(p)
+    return Machine(*(net.eval() for net in nets), TINY, torch.device("cpu"))
+
+
+def test_a_film_has_the_asked_size_and_stays_in_range(machine):
+    for fmt in (ClipFormat(24, 24, 9), ClipFormat(24, 36, 5), ClipFormat(36, 24, 1)):
+        clip = generate(machine, ["a red ball", "a cat at night"], fmt=fmt, steps=2)
+        assert clip.video.shape == (2, 3, fmt.frames, fmt.height, fmt.width)
+        assert clip.video.abs().max() <= 1 and clip.caption == ["a red ball", "a cat at night"]
+
+
+def test_a_seed_gives_one_film_whatever_the_batch(machine):
+    both = generate(machine, ["a red ball", "a red ball"], seed=5, steps=3).video
+    second = generate(machine, "a red ball", seed=6, steps=3).video
+    assert torch.allclose(both[1], second[0], atol=1e-4)
+    assert not torch.allclose(both[0], both[1], atol=1e-2)
+
+
+def test_noise_can_be_held_while_the_prompt_changes(machine):
+    noise = draw_noise([3], TINY.packing())
+    steps = list(emerge(machine, ["a blue box"], [0], steps=2, noise=noise))
+    assert torch.equal(steps[0].x_t, noise) and len(steps) == 3
+
+
+def test_given_frames_are_kept_and_the_rest_is_made(machine):
+    real = film(torch.arange(2), TINY.fmt).video
+    for frames in (1, 5):
+        clip = generate(machine, ["a red ball"] * 2, steps=2, beginning=real[:, :, :frames])
+        assert torch.equal(clip.video[:, :, :frames], real[:, :, :frames])
+        assert not torch.equal(clip.video[:, :, frames:], real[:, :, frames:])
+    picture = generate(machine, "a red ball", steps=2, picture=real[0, :, 0])
+    assert torch.equal(picture.video[0, :, 0], real[0, :, 0])
+
+
+def test_held_tokens_stay_bit_for_bit_through_sampling(machine):
+    packing, real = TINY.packing(), film(torch.arange(1), TINY.fmt).video
+    noise = draw_noise([0], packing)
+    held, start = hold(machine, noise, torch.zeros(1, packing.pictures), real[:, :, :5], packing)
+    assert start.sum() == 2 * 4 and torch.equal(held[start == 0], noise[start == 0])
+    *_, last = emerge(machine, ["a red ball"], [0], steps=3, noise=noise, beginning=real[:, :, :5])
+    assert torch.equal(last.x_t[start == 1], held[start == 1])
+    assert not torch.equal(last.x_t[start == 0], held[start == 0])
+
+
+def test_extend_keeps_the_beginning_and_reaches_the_length(machine, monkeypatch):
+    monkeypatch.setattr("minivid.generate.MEMORY", 5)
+    assert MEMORY == 9
+    clip = generate(machine, "a red ball", steps=2)
+    long = extend(machine, clip, 25, steps=2)
+    assert long.video.shape[2] == 25 and torch.equal(long.video[:, :, :9], clip.video)
+
+
+def test_bad_requests_get_one_clear_line(machine):
+    with pytest.raises(PromptError, match="empty"):
+        generate(machine, "", steps=1)
+    with pytest.raises(FormatError, match="multiples of 12"):
+        generate(machine, "a cat", fmt=ClipFormat(30, 24, 5), steps=1)
+    with pytest.raises(FormatError, match="cannot begin with"):
+        generate(machine, "a cat", steps=1, picture=torch.zeros(3, 36, 24))
+    with pytest.raises(FormatError, match="Nothing is left"):
+        generate(machine, "a cat", steps=1, beginning=torch.zeros(1, 3, 9, 24, 24))

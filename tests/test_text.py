@@ -1,0 +1,89 @@
+"""Words: numbers, near misses, the contrast loss, and the shipped link between words and clips."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minivid import checkpoints
+from minivid import grammar as g
+from minivid.errors import PromptError
+from minivid.layers import Layout
+from minivid.recipes import UNSEEN, Pool, load_autoencoder, load_link
+from minivid.text import LENGTH, Link, TextConfig, contrast_loss, near_miss, tokenize
+from minivid.world import Knobs, script
+
+
+def test_tokenize_counts_words_from_one_and_fills_up_with_zero():
+    ids = tokenize(["a red ball", "A RED, ball!"])
+    assert ids.shape == (2, LENGTH) and torch.equal(ids[0], ids[1])
+    assert [g.VOCABULARY[n - 1] for n in ids[0, :3]] == ["a", "red", "ball"]
+    assert not ids[0, 3:].any()
+
+
+def test_unknown_words_are_left_out_and_a_prompt_of_nothing_else_is_refused():
+    assert torch.equal(tokenize(["a shiny red ball"]), tokenize(["a red ball"]))
+    with pytest.raises(PromptError, match="No word"):
+        tokenize(["shiny gizmo"])
+    with pytest.raises(PromptError, match="empty"):
+        tokenize(["  "])
+
+
+def test_no_caption_is_too_long():
+    captions, _ = script(torch.arange(3000), knobs=Knobs(split="all"))
+    assert max(len(c.split()) for c in captions) <= LENGTH
+
+
+@given(st.integers(0, 5000))
+def test_a_near_miss_differs_in_a_word_or_in_its_colours_order(seed):
+    caption = script(torch.tensor([seed]))[0][0]
+    wrong = near_miss(caption, random.Random(seed).randrange)
+    differ = [(a, b) for a, b in zip(caption.split(), wrong.split(), strict=True) if a != b]
+    assert len(differ) in (0, 1, 2)
+    if len(differ) == 2:  # swapped colours
+        assert differ[0] == differ[1][::-1] and differ[0][0] in g.COLOURS
+    assert differ or not set(caption.split()) & {*g.COLOURS, *g.SHAPES, *g.SIZES, *g.SPEEDS}
+
+
+def test_the_contrast_loss_is_chance_for_equal_scores_and_forgives_equal_captions():
+    class Blank(torch.nn.Module):
+        def forward(self, tokens, layout, ids):
+            return torch.zeros(len(tokens), 4), torch.zeros(len(ids), 4)
+
+    ids = tokenize(["a red ball", "a blue box", "a green cat", "a red ball"])
+    wrong = tokenize(["a blue ball", "a red box", "a green box", "a red box"])
+    loss = contrast_loss(Blank(), torch.zeros(4, 1, 1), None, ids, wrong)
+    among = [7, 8, 8, 7]  # candidates left to each clip when equal captions are no fault
+    back = [3, 4, 4, 3]
+    expected = (torch.tensor(among).log().mean() + torch.tensor(back).log().mean()) / 2
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_the_order_of_words_matters_and_padding_does_not():
+    torch.manual_seed(0)
+    link = Link(TextConfig(width=32, depth=1, clip_dim=8))
+    for p in link.parameters():
+        p.data = p.data + 0.1 * torch.randn_like(p)
+    one, other = tokenize(["a red ball and a blue box", "a blue ball and a red box"])[:, None]
+    assert not torch.allclose(link.of_text(one), link.of_text(other), atol=1e-3)
+    assert torch.allclose(link.of_text(one), link.of_text(one[:, :8]), atol=1e-5)
+    layout = Layout(torch.rand(1, 3, 3), torch.zeros(1, 3).long(), torch.ones(1, 3))
+    assert link.of_clips(torch.randn(1, 3, 8), layout).norm().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_shipped_link_finds_the_caption_of_a_clip_it_never_saw():
+    from minivid.presets import PRESETS
+
+    preset = PRESETS["laptop"]
+    autoencoder = load_autoencoder(checkpoints.find("autoencoder", "laptop"))
+    link = load_link(checkpoints.find("text", "laptop"))
+    pool = Pool(autoencoder, preset, preset.fmt, UNSEEN + torch.arange(64), "cpu")
+    with torch.no_grad():
+        clips = link.of_clips(pool.tokens.float(), pool.packing.layout(64))
+        ids = tokenize(pool.captions)
+        score = clips @ link.of_text(ids).T
+    best = score.argmax(1)
+    found = (ids[best] == ids).all(1).float().mean()
+    assert found >= 0.5  # chance is 1/64
