@@ -92,7 +92,8 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
         file.metadata["comment"] = json.dumps(notes)
         picture = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         picture.height, picture.width = (factor * side for side in frames.shape[1:3])
-        picture.pix_fmt, picture.options = "yuv420p", {"crf": "12"}
+        # without mbtree: with it, x264's AVX-512 code gives noise other bytes each time
+        picture.pix_fmt, picture.options = "yuv420p", {"crf": "12", "mbtree": "0"}
         context = picture.codec_context
         context.thread_count = 1  # more threads, other bytes
         context.color_primaries = context.color_trc = context.colorspace = BT709
