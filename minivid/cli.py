@@ -1,0 +1,302 @@
+"""The command line: make a film, train, evaluate, measure speed, look the computer over."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+from minivid import __version__
+from minivid.errors import FormatError, MediaError, MinividError
+
+ROWS = 5  # of the strip from noise to film
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors of one line."""
+
+    def error(self, message: str):
+        self.exit(2, f"minivid: {message}. Try `{self.prog} --help`.\n")
+
+
+def a_size(text: str) -> tuple[int, int]:
+    """"72x48" to (width, height)."""
+    try:
+        width, height = map(int, text.lower().split("x"))
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(
+            f"a size is WIDTHxHEIGHT such as 72x48, not {text!r}") from problem
+    return width, height
+
+
+def a_scale(text: str) -> float:
+    """Any number that is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"needs a number, not {text!r}")
+    return number
+
+
+def above_zero(text: str) -> float:
+    """A number above 0."""
+    number = a_scale(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"needs a number above 0, not {text!r}")
+    return number
+
+
+def count(text: str) -> int:
+    """A whole number, 1 or more."""
+    number = above_zero(text)
+    if number != int(number):
+        raise argparse.ArgumentTypeError(f"needs a whole number, not {text!r}")
+    return int(number)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and flag, with its help."""
+    top = Parser(prog="minivid", description="How AI makes videos, in working parts: a sentence "
+                 "becomes a film by clearing noise step by step, on this computer.")
+    top.add_argument("--version", action="version", version=f"minivid {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for run, flags, what, example in COMMANDS:
+        command = commands.add_parser(run.__name__, help=what, epilog=f"example: {example}",
+                                      description=f"{what[0].upper()}{what[1:]}.")
+        command.set_defaults(run=run)
+        flags(command.add_argument)
+        if run is not doctor:
+            command.add_argument("--preset", metavar="NAME", help="laptop or gpu (default: what "
+                                 "fits this computer, or MINIVID_PRESET)")
+    return top
+
+
+def make_flags(add) -> None:
+    add("prompt", metavar="PROMPT", help="what the film shows, in plain words")
+    add("-o", "--output", type=Path, metavar="FILE", help="where to write it: .mp4, .gif or .png "
+        "(default: film.mp4, film-2.mp4, ...)")
+    add("--seed", type=int, default=0, help="which noise to start from (default: 0); another seed "
+        "gives another film")
+    add("--steps", type=count, help="steps from noise to film; more take longer")
+    add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls: 1 is not "
+        "extra hard, too much looks burnt")
+    add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48")
+    add("--seconds", type=above_zero, help="length, rounded to what can be made")
+    add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
+        "begins with")
+    add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
+    add("--force", action="store_true", help="replace files that exist")
+
+
+def train_flags(add) -> None:
+    add("name", metavar="NAME", help="autoencoder, text or transformer; each needs those before it")
+    add("--minutes", type=above_zero, help="how long; made into a number of steps when the "
+        "training starts (default: what the preset says)")
+    add("--steps", type=count, help="how many steps, instead of minutes")
+    add("--seed", type=int, default=0, help="for weights and batches (default: 0)")
+    add("--resume", action="store_true", help="go on with a training that was interrupted; with "
+        "--steps, to another end")
+    add("--warm", action="store_true", help="begin from the shipped weights instead of from "
+        "nothing")
+    add("--out", type=Path, metavar="FILE", help="write the checkpoint there, and leave the list "
+        "of checkpoints as it is")
+
+
+def evaluate_flags(add) -> None:
+    add("--prompts", type=count, default=100, metavar="N", help="how many prompts (default: 100)")
+    add("--seeds", type=count, default=1, metavar="K", help="how many films of each (default: 1)")
+    add("--json", action="store_true", help="print the scores as JSON")
+
+
+def bench_flags(add) -> None:
+    add("--speedrun", action="store_true", help="train everything from nothing, and say how many "
+        "prompts are then obeyed")
+    add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
+    add("--json", action="store_true", help="print the figures as JSON")
+
+
+def make(args: argparse.Namespace) -> int:
+    """`minivid make`: one film, what the verifier reads in it, and what it took."""
+    output = args.output or free_name()
+    for path, suffixes in ((output, (".mp4", ".gif", ".png", ".apng")), (args.strip, (".png",))):
+        if path is not None:
+            check_output(path, suffixes, args.force)
+    from minivid import cost, generate, grammar, media, verify
+
+    for word, near in grammar.words_of(args.prompt)[1].items():
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        note(f"{word!r} is not a word of this world and is passed over{hint}")
+    machine = generate.Machine.load(args.preset)
+    fmt, frames = clip_format(machine.preset, args.size, args.seconds)
+    picture = None
+    if args.picture is not None:
+        picture, done = media.read_picture(args.picture, fmt.height, fmt.width)
+        note(f"{args.picture}: {done}")
+    options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
+               if value is not None}
+    moments = []
+
+    def on_step(n, step):
+        moments.append(step)
+        if sys.stderr.isatty():
+            print(f"\rstep {n}", end="\r", file=sys.stderr, flush=True)
+
+    def run():
+        clip = generate.generate(machine, args.prompt, args.seed, fmt=fmt, picture=picture,
+                                 on_step=on_step, **options)
+        return generate.extend(machine, clip, frames, args.seed, **options) \
+            if frames > fmt.frames else clip
+
+    clip, bill = cost.measure(run, machine.device)
+    media.write_film(output, clip.video, clip.fps, clip.audio, fmt.sample_rate)
+    length = (clip.video.shape[2] - 1) / clip.fps
+    print(f"wrote {output}: {fmt.width}x{fmt.height} pixels, {clip.video.shape[2]} frames, "
+          f"{length:g} seconds, seed {args.seed}")
+    if args.strip is not None:
+        strip_of(machine, moments, fmt, args.prompt).save(args.strip)
+        print(f"wrote {args.strip}: the way from noise to film")
+    print("what the verifier reads in it:")
+    print(verify.report(verify.read(clip.video, clip.fps)[0], args.prompt))
+    print(f"it took {bill.words()}")
+    return 0
+
+
+def free_name(folder: str | Path = ".") -> Path:
+    """film.mp4, or film-2.mp4, film-3.mp4, ... where that is taken."""
+    path, number = Path(folder) / "film.mp4", 1
+    while path.exists():
+        number += 1
+        path = Path(folder) / f"film-{number}.mp4"
+    return path
+
+
+def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
+    """Raise MediaError before any work is done for a name that would fail after it."""
+    if path.suffix.lower() not in suffixes:
+        raise MediaError(f"Cannot write {path}: end its name in {' or '.join(suffixes)}")
+    if path.exists() and not force:
+        raise MediaError(f"{path} exists already. Choose another name, or replace it with --force.")
+
+
+def clip_format(preset, size: tuple[int, int] | None, seconds: float | None):
+    """The format of one stretch, and the frames wanted in all (more than it: continue the film)."""
+    width, height = size or (preset.fmt.width, preset.fmt.height)
+    frames = preset.fmt.frames if seconds is None else 1 + 4 * max(
+        1, round(seconds * preset.fmt.fps / 4))
+    if frames > 4096:
+        raise FormatError("A film of that length cannot be made here: keep it under some minutes.")
+    return preset.format(height, width, min(frames, preset.fmt.frames)), frames
+
+
+def strip_of(machine, moments: list, fmt, prompt: str):
+    """The way from noise to film: some moments, and what was believed to be clean at each."""
+    from minivid import show
+
+    packing, last = machine.preset.packing(fmt), len(moments) - 1
+    chosen = sorted({round(i * last / (ROWS - 1)) for i in range(ROWS)})
+    x_t, guesses = ([machine.to_video(getattr(moments[i], part), packing) for i in chosen]
+                    for part in ("x_t", "guess"))
+    labels = [f"t = {float(moments[i].t.max()):.2f}" for i in chosen]
+    return show.strip(x_t, f"From noise to film: {prompt}", guesses, labels)
+
+
+def train(args: argparse.Namespace) -> int:
+    """`minivid train`: see `runs.train`."""
+    from minivid import runs
+
+    runs.train(args.name, args.preset, args.minutes, args.steps, args.seed, resume=args.resume,
+               warm=args.warm, out=args.out)
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """`minivid evaluate`: the scores of the whole machine."""
+    from minivid import evaluate as judge
+    from minivid.generate import Machine
+
+    def tick(films):
+        nonlocal made
+        made += films
+        if sys.stderr.isatty():
+            print(f"\r{made} films", end="\r", file=sys.stderr, flush=True)
+
+    made = 0
+    scores = judge.evaluate(Machine.load(args.preset), args.prompts, args.seeds, tick)
+    print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
+    return 0
+
+
+def bench(args: argparse.Namespace) -> int:
+    """`minivid bench`: the speeds of the whole machine, or a training from nothing."""
+    from minivid import bench as stopwatch
+    from minivid.generate import Machine
+
+    if args.speedrun:
+        say = note if args.json else print
+        figures = stopwatch.speedrun(args.minutes, preset=args.preset, say=say)
+    else:
+        figures = stopwatch.bench(Machine.load(args.preset))
+    if args.json:
+        print(json.dumps(figures, indent=1))
+    elif not args.speedrun:
+        print(stopwatch.table(figures))
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """`minivid doctor`: 0 where everything is in order, else 1."""
+    from minivid import doctor as practice
+
+    findings = practice.examine()
+    print(practice.report(findings))
+    return int(any(finding.wrong for finding in findings))
+
+
+COMMANDS = (  # what runs it, its flags, what it does, an example
+    (make, make_flags, "make a film from a sentence",
+     'minivid make "a cat riding a bicycle in the rain" --strip strip.png'),
+    (train, train_flags, "train one of the networks and enter it in the list of checkpoints",
+     "minivid train transformer --minutes 60"),
+    (evaluate, evaluate_flags, "score films made from prompts, beside what is possible and what "
+     "chance gives", "minivid evaluate --prompts 64 --seeds 3"),
+    (bench, bench_flags, "measure how fast this computer makes and learns films",
+     "minivid bench --json"),
+    (doctor, lambda add: None, "look this computer over and say what is missing",
+     "minivid doctor"),
+)
+
+
+def note(line: str) -> None:
+    """A remark, beside the results rather than among them."""
+    print(f"minivid: {line}", file=sys.stderr)
+
+
+def how_to_go_on(args: argparse.Namespace) -> str:
+    """What to do after an interrupt: a training keeps its state, the rest is quickly run again."""
+    if args.command == "train":
+        from minivid import presets, runs
+
+        size = presets.choose(args.preset).name
+        if runs.in_progress(args.name, size).is_file():
+            return f"Go on with: minivid train {args.name} --preset {size} --resume"
+    return "Nothing was kept. Run the same command to start again."
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit code: 2 for what the user can mend, 130 if interrupted."""
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except MinividError as problem:
+        note(" ".join(str(problem).split()))
+        return 2
+    except KeyboardInterrupt:
+        note(f"Stopped. {how_to_go_on(args)}")
+        return 130
+    except Exception as problem:
+        if type(problem).__name__ != "OutOfMemoryError":
+            raise
+        note("The GPU's memory is full. Close other notebooks, or use --preset laptop.")
+        return 1

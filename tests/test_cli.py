@@ -1,0 +1,262 @@
+"""Every command says what it does, does it, and says in one line what it cannot do."""
+
+import inspect
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from minivid import bench, checkpoints, cli, doctor, evaluate, media, presets, runs
+from minivid.errors import MinividError
+from minivid.recipes import RECIPES
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """A data folder with networks that know nothing: their films are mud, but films."""
+    folder, preset = tmp_path_factory.mktemp("data"), presets.PRESETS["laptop"]
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "manifest.json").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIVID_DATA", str(folder))
+        for name, recipe in RECIPES.items():
+            network = recipe(preset, 0, "cpu")
+            path = folder / "checkpoints" / f"{name}-laptop.safetensors"
+            checkpoints.save(path, network.model.state_dict(),
+                             {"kind": name, "config": network.config()})
+            checkpoints.record(name, "laptop", path)
+    return folder
+
+
+@pytest.fixture
+def here(untrained, tmp_path, monkeypatch):
+    """An empty folder to work in, with the untrained networks at hand."""
+    monkeypatch.setenv("MINIVID_DATA", str(untrained))
+    monkeypatch.setenv("MINIVID_PRESET", "laptop")
+    monkeypatch.setenv("MINIVID_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fails(capsys, *argv, code=2):
+    """The one line on stderr of a command that must fail."""
+    try:
+        assert cli.main(list(argv)) == code
+    except SystemExit as stop:
+        assert stop.code == code
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("minivid: ")
+    return lines[-1]
+
+
+def test_make_writes_a_film_and_the_way_to_it(here, capsys):
+    command = ["make", "a red ball moves right", "--steps", "2", "--strip", "strip.png"]
+    assert cli.main(command) == 0
+    said = capsys.readouterr().out
+    assert "wrote film.mp4: 48x48 pixels, 17 frames, 2 seconds, seed 0" in said
+    assert "wrote strip.png" in said and "unreadable" in said and "it took " in said
+    video, fps, audio, _ = media.read_film("film.mp4")
+    assert video.shape == (1, 3, 17, 48, 48) and fps == 8
+    assert Image.open("strip.png").width > 800
+    first = (here / "film.mp4").read_bytes()
+    assert cli.main(command[:-2]) == 0  # the next one has a name of its own
+    assert (here / "film-2.mp4").read_bytes() == first == (here / "film.mp4").read_bytes()
+    assert cli.main([*command[:-2], "--seed", "1"]) == 0
+    assert (here / "film-3.mp4").read_bytes() != first
+
+
+def test_make_honours_size_length_and_picture(here, capsys):
+    Image.new("RGB", (120, 100), (250, 20, 20)).save("red.png")
+    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--size", "72x48", "--seconds",
+                     "1", "--guidance", "1", "--from", "red.png", "-o", "a/b.mp4"]) == 0
+    told = capsys.readouterr()
+    assert "red.png: read at 120x100, cropped in the middle to 120x80, resized to 72x48" in told.err
+    video = media.read_film("a/b.mp4")[0]
+    assert video.shape == (1, 3, 9, 48, 72)
+    pixels = media.to_bytes(video[0].movedim(1, 0))
+    assert np.abs(pixels[0].astype(int) - (250, 20, 20)).max() <= 6
+    assert np.abs(pixels[8].astype(int) - (250, 20, 20)).mean() > 20  # the rest was made
+
+
+def test_make_goes_on_where_a_film_is_longer_than_a_stretch(here):
+    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--seconds", "3"]) == 0
+    assert media.read_film("film.mp4")[0].shape[2] == 25
+
+
+def test_make_passes_over_words_it_does_not_know(here, capsys):
+    assert cli.main(["make", "a red bal bounces", "--steps", "1"]) == 0
+    assert "minivid: 'bal' is not a word of this world" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv, says", [
+    (["make"], "required: PROMPT"),
+    (["make", ""], "empty"),
+    (["make", "qqqq"], "No word of the prompt"),
+    (["make", "a ball", "-o", "a.avi"], ".mp4 or .gif"),
+    (["make", "a ball", "-o", "there.mp4"], "exists already"),
+    (["make", "a ball", "--strip", "there.mp4"], ".png"),
+    (["make", "a ball", "-o", "there.mp4/film.mp4", "--steps", "1"], "Cannot write"),
+    (["make", "a ball", "--size", "big"], "WIDTHxHEIGHT"),
+    (["make", "a ball", "--size", "4x4"], "each side must be"),
+    (["make", "a ball", "--size=-48x48"], "each side must be"),
+    (["make", "a ball", "--seconds", "nan"], "needs a number"),
+    (["make", "a ball", "--seconds", "1e9"], "length"),
+    (["make", "a ball", "--steps", "0"], "above 0"),
+    (["make", "a ball", "--steps", "2.5"], "whole number"),
+    (["make", "a ball", "--guidance", "x"], "needs a number"),
+    (["make", "a ball", "--guidance", "nan"], "guidance: needs"),
+    (["make", "a ball", "--from", "none.png"], "no picture at none.png"),
+    (["make", "a ball", "--from", "there.mp4"], "no picture"),
+    (["make", "a ball", "--preset", "huge"], "no preset"),
+    (["make", "a ball", "--preset", "gpu"], "minivid train autoencoder --preset gpu"),
+    (["train", "nothing"], "nothing called"),
+    (["train", "text", "--resume"], "Nothing to resume"),
+    (["train", "text", "--minutes", "-1"], "above 0"),
+    (["dance"], "invalid choice"),
+    ([], "COMMAND"),
+])
+def test_what_cannot_be_done_is_said_in_one_line(here, capsys, argv, says):
+    (here / "there.mp4").write_bytes(b"the old one")
+    assert says in fails(capsys, *argv)
+    assert (here / "there.mp4").read_bytes() == b"the old one"
+    assert sorted(p.name for p in here.iterdir()) == ["there.mp4"]
+
+
+def test_force_replaces_what_is_there(here):
+    (here / "a.gif").write_bytes(b"the old one")
+    assert cli.main(["make", "a ball", "--steps", "1", "-o", "a.gif", "--force"]) == 0
+    assert (here / "a.gif").read_bytes().startswith(b"GIF8")
+
+
+def test_train_passes_everything_on(here, monkeypatch):
+    asked = inspect.signature(runs.train)
+    called = []
+    monkeypatch.setattr(runs, "train", lambda *args, **options: called.append(
+        asked.bind(*args, **options).arguments))
+    assert cli.main(["train", "text"]) == 0
+    assert cli.main(shlex.split("train text --preset gpu --minutes 3 --steps 9 --seed 2 --resume "
+                                "--warm --out x.safetensors")) == 0
+    assert called[0] == {"name": "text", "preset": None, "minutes": None, "steps": None, "seed": 0,
+                         "resume": False, "warm": False, "out": None}
+    assert called[1] == {"name": "text", "preset": "gpu", "minutes": 3.0, "steps": 9, "seed": 2,
+                         "resume": True, "warm": True, "out": Path("x.safetensors")}
+
+
+def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train", interrupted)
+    assert "Run the same command" in fails(capsys, "train", "text", code=130)
+    runs.in_progress("text", "laptop").parent.mkdir()
+    runs.in_progress("text", "laptop").write_bytes(b"half")
+    line = fails(capsys, "train", "text", code=130)
+    assert line.endswith("minivid train text --preset laptop --resume")
+
+
+def test_a_full_gpu_says_what_to_shrink_and_other_faults_are_not_hidden(capsys, monkeypatch):
+    def fault(error):
+        def examine():
+            raise error
+        monkeypatch.setattr(doctor, "examine", examine)
+
+    fault(torch.OutOfMemoryError("CUDA out of memory"))
+    assert "--preset laptop" in fails(capsys, "doctor", code=1)
+    fault(ZeroDivisionError("a mistake of ours"))
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["doctor"])
+
+
+def test_evaluate_and_bench_print_tables_or_json(here, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate, "evaluate", lambda machine, n, k, tick: {"asked": [n, k]})
+    monkeypatch.setattr(evaluate, "table", lambda scores: f"a table of {scores}")
+    assert cli.main(["evaluate"]) == 0
+    assert capsys.readouterr().out == "a table of {'asked': [100, 1]}\n"
+    assert cli.main(["evaluate", "--prompts", "7", "--seeds", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"asked": [7, 3]}
+    monkeypatch.setattr(bench, "bench", lambda machine: {"preset": machine.preset.name})
+    monkeypatch.setattr(bench, "table", lambda figures: f"a table of {figures}")
+    assert cli.main(["bench"]) == 0
+    assert capsys.readouterr().out == "a table of {'preset': 'laptop'}\n"
+    monkeypatch.setattr(bench, "speedrun",
+                        lambda minutes, preset, say: say("done") or {"minutes": minutes})
+    assert cli.main(["bench", "--speedrun", "--minutes", "2", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"minutes": 2} and told.err == "minivid: done\n"
+
+
+def test_doctor_finds_nothing_wrong_or_counts_what_is(here, capsys, monkeypatch):
+    findings = [doctor.Finding("sun", "shines")]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    assert cli.main(["doctor"]) == 0
+    assert capsys.readouterr().out == "sun          shines\n\nEverything is in order.\n"
+    findings += [doctor.Finding("roof", "leaks", "Mend it."),
+                 doctor.Finding("door", "?", "Shut it.")]
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().out.endswith("2 things are wrong:\n1. Mend it.\n2. Shut it.\n")
+
+
+def test_doctor_looks_at_this_computer(here, monkeypatch):
+    named = {finding.name: finding for finding in doctor.examine()}
+    assert set(named) == {"version", "packages", "torch", "device", "preset", "checkpoints",
+                          "disk", "films"}
+    assert named["packages"].wrong is None and named["films"].wrong is None
+    assert torch.__version__ in named["torch"].fact
+    assert "whole" in named["checkpoints"].fact and named["checkpoints"].wrong is None
+    monkeypatch.setenv("MINIVID_PRESET", "huge")
+    assert "MINIVID_PRESET" in doctor.preset().wrong
+
+
+def test_doctor_notices_what_is_missing(here, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "einops" else name)
+    assert doctor.packages().fact == "einops missing" and doctor.packages().wrong
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    assert "disk" in doctor.disk().wrong
+    monkeypatch.setattr(doctor, "system_memory", lambda: (2**29, 2**34))
+    assert "memory" in doctor.device().wrong or torch.cuda.is_available()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "manifest.json").write_text("{}")
+    monkeypatch.setenv("MINIVID_DATA", str(tmp_path))
+    assert "minivid train autoencoder" in doctor.trained().wrong
+
+
+def test_doctor_notices_a_damaged_checkpoint(here, monkeypatch):
+    monkeypatch.setattr(checkpoints, "sha256", lambda path: "another")
+    assert "git checkout data/checkpoints" in doctor.trained().wrong
+
+
+@pytest.mark.parametrize("chip, built, runs", [
+    ((8, 6), "sm_80 sm_90", True), ((7, 0), "sm_75 sm_80", False), ((6, 1), "sm_75", False),
+    ((9, 0), "sm_80 sm_90a", True), ((10, 0), "sm_80 compute_90", True), ((12, 0), "sm_90", False)])
+def test_doctor_knows_which_chips_a_build_runs_on(chip, built, runs):
+    assert doctor.runs_on(chip, built.split()) is runs
+
+
+def test_every_command_and_flag_has_help_and_an_example_that_works(capsys):
+    for run, _, what, example in cli.COMMANDS:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([run.__name__, "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert stop.value.code == 0 and f"example: {example}" in told
+        assert f"{what[0].upper()}{what[1:]}." in told
+        program, *argv = shlex.split(example)
+        assert program == "minivid" and cli.parser().parse_args(argv).run is run
+
+        flags = []
+        cli.COMMANDS[[c[0] for c in cli.COMMANDS].index(run)][1](
+            lambda *names, **options: flags.append((names, options)))
+        for names, options in flags:
+            assert len(options["help"]) > 10 and all(name in told or name == "prompt" or
+                                                     name == "name" for name in names)
+
+
+def test_errors_meant_for_users_are_of_one_kind(capsys, monkeypatch):
+    def examine():
+        raise MinividError("Two\nlines.")
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    assert fails(capsys, "doctor") == "minivid: Two lines."
