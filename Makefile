@@ -39,4 +39,4 @@ bench: $(STAMP)  ## how fast this computer is
 	$(BIN)/minivid bench
 
 notebooks: $(STAMP)  ## run every notebook again and store its outputs
-	$(BIN)/jupyter execute --inplace --timeout=600 $(NOTEBOOKS)
+	$(BIN)/python tests/execute.py $(NOTEBOOKS)

@@ -188,7 +188,7 @@ def claims(rows: Sequence[Claim]) -> Picture:
         top += height
         draw.line((MARGIN, top - 1, left - MARGIN, top - 1), (200, 200, 200))
     numbers = ", ".join(str(claim.number) for claim in rows)
-    return Picture(paper, f"Table of what was measured for claims {numbers}: the figure, the value "
+    return Picture(paper, f"Table of what was measured for claim {numbers}: the figure, the value "
                           "needed, its floor and its ceiling.")
 
 
