@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from . import grammar as g
-
 Tensor = torch.Tensor
 QUICK = 0.34  # short sides a second: between "slowly" and "quickly"
-LARGE = 0.166  # radius in short sides: between "small" and "large"
+LARGE = 0.192  # radius in short sides: between "small" and "large"
 
 
 @dataclass
@@ -80,20 +78,24 @@ def fit_bounce(bottom: Tensor, t: Tensor, w: Tensor) -> tuple[Line, Tensor, Tens
     return line, *best
 
 
-def fit_circle(y: Tensor, x: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-    """Going round at an even pace: rms distance (n,) and radius (n,), over a grid of periods."""
+def fit_circle(y: Tensor, x: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Going round at an even pace, over a grid of periods: rms distance (n,), radius (n,) and
+    path (n, F) as x + iy."""
     z = torch.complex(x, y)
     omega = 2 * torch.pi / torch.linspace(1.3, 2.4, 23, dtype=t.dtype)
     turn = torch.exp(1j * torch.cat([omega, -omega])[:, None] * t)  # (G, F)
-    wc = w.to(z.dtype)
-    total = w.sum(1, keepdim=True).clamp(min=1e-6)
-    mean_t, mean_z = wc @ turn.mT / total, (wc * z).sum(1, keepdim=True) / total
-    tz = (wc * z) @ turn.conj().mT / total - mean_z * mean_t.conj()  # (n, G)
-    tt = 1 - mean_t.abs().square()
-    a = tz / tt.clamp(min=1e-6)
-    spread = (w * (z - mean_z).abs().square()).sum(1, keepdim=True) / total
-    error, best = (spread - a.abs().square() * tt).clamp(min=0).min(1)
-    return error.sqrt(), a.abs().gather(1, best[:, None])[:, 0]
+    total, wc = w.sum(1, keepdim=True).clamp(min=1e-6), w.to(z.dtype)
+    mean_turn, mean_z = (
+        wc @ turn.mT / total,
+        (wc * z).sum(1, keepdim=True) / total,
+    )  # (n, G), (n, 1)
+    along = (wc * z) @ turn.conj().mT / total - mean_z * mean_turn.conj()  # (n, G)
+    spread = 1 - mean_turn.abs().square()
+    arm = along / spread.clamp(min=1e-6)
+    best = (arm.abs().square() * spread).argmax(1, keepdim=True)  # explains most
+    arm, mean_turn = arm.gather(1, best), mean_turn.gather(1, best)
+    path = mean_z + arm * (turn[best[:, 0]] - mean_turn)
+    return _rms((z - path).abs(), w), arm[:, 0].abs(), path
 
 
 def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Motion:
@@ -101,44 +103,80 @@ def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Mot
 
     position, radius (n, F, 2) as (y, x); seen (n, F) bool; t (F,) seconds.
     """
-    w, t = seen.double(), t.double()
-    y, x = position.double().unbind(-1)
-    size = radius.double().prod(-1).clamp(min=1e-8).sqrt()
-    n, seconds = len(y), float(t[-1])
-    ends = torch.linspace(min(0.35, seconds), min(2.4, max(seconds, 0.4)), 42, dtype=t.dtype)
-    ramp = t.minimum(ends[:, None])  # moves, then rests
-    none = torch.full((n,), torch.nan, dtype=t.dtype)
-    if len(t) < 3:
+    n, w, t = len(position), seen.double(), t.double()
+    if len(t) < 5:  # too short to tell
+        none = torch.full((n,), torch.nan)
         return Motion(torch.full((n,), -1), none, none, none, none)
-
-    def about(z):  # rms about its mean
-        return _rms(z - (w * z).sum(1, keepdim=True) / w.sum(1, keepdim=True).clamp(min=1e-6), w)
-
-    still_y, still_x = about(y), about(x)
-    up, across = regress(ramp, y, w), regress(ramp, x, w)
-    bounce, period, phase = fit_bounce(y + radius[..., 0].double(), t, w)
-    round_error, round_radius = fit_circle(y, x, t, w)
-    growth = regress(
-        t.minimum(t.new_tensor([1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9])[:, None]), size, w
-    )
-    ratio = growth.path[:, -1] / growth.path[:, 0].clamp(min=0.02)
+    y, x = position.double().unbind(-1)
+    seconds = float(t[-1])
+    rests = torch.linspace(min(0.35, seconds), min(3.6, seconds), 48, dtype=t.dtype)[:, None]
+    rest_y, rest_x = (regress(torch.zeros_like(t)[None], z, w) for z in (y, x))
+    up, across = (regress(t.minimum(rests), z, w) for z in (y, x))  # moves, then rests
+    fall, period, phase = fit_bounce(y + radius[..., 0].double(), t, w)
+    fall.path = fall.path - radius[..., 0]
+    circle, arm, round_path = fit_circle(y, x, t, w)
 
     hypot = torch.hypot
-    error = torch.stack(
-        [hypot(still_y, still_x), hypot(still_y, across.error), hypot(up.error, still_x),
-         hypot(bounce.error, still_x), round_error], 1)  # fmt: skip
+    error = torch.stack([hypot(rest_y.error, rest_x.error), hypot(rest_y.error, across.error),
+                         hypot(up.error, rest_x.error), hypot(fall.error, rest_x.error),
+                         circle], 1)  # (n, 5)
     error[:, 1:] += torch.tensor([0.002, 0.002, 0.003, 0.003])  # of equals, the simpler
-    error[:, 3].masked_fill_(~((bounce.slope < -0.1) & (bounce.slope > -0.7)), 1.0)
-    error[:, 4].masked_fill_(~((round_radius > 0.08) & (round_radius < 0.35)), 1.0)
+    error[:, 1] += 9.0 * (across.slope.abs() < 0.09)
+    error[:, 2] += 9.0 * (up.slope.abs() < 0.09)
+    error[:, 3] += 9.0 * ((fall.slope > -0.1) | (fall.slope < -0.7))
+    error[:, 4] += 9.0 * ((arm < 0.08) | (arm > 0.35))
     misfit, best = error.min(1)
-    speed = torch.where(best == 1, across.slope, torch.where(best == 2, up.slope, 0.0))
-    action = torch.tensor([0, 2, 4, 5, 6])[best] - ((best == 1) | (best == 2)) * (speed < 0).long()
-    sizing = ((ratio > 1.22) | (ratio < 1 / 1.22)) & (growth.error < 0.02) & (error[:, 0] < 0.045)
+    speed = torch.stack([0 * arm, across.slope, up.slope, 0 * arm, 0 * arm], 1)
+    speed = speed.gather(1, best[:, None])[:, 0]
+    action = torch.tensor([0, 2, 4, 5, 6])[best] - (speed < 0).long()  # left before right, ...
+
+    # no path explains a jump
+    path = torch.stack([torch.stack([a, b], -1) for a, b in (
+        (rest_y.path, rest_x.path), (rest_y.path, across.path), (up.path, rest_x.path),
+        (fall.path, rest_x.path), (round_path.imag, round_path.real))], 1)  # (n, 5, F, 2)
+    off = position - path[torch.arange(n), best]
+    jump = (off.diff(dim=1).norm(dim=-1) * w[:, 1:] * w[:, :-1]).amax(1)
+    action = torch.where((misfit < 0.03) & (jump < 0.07), action, -1)
+
+    size = radius.double().prod(-1).clamp(min=1e-8).sqrt()
+    growth = regress(t.minimum(torch.arange(12, 20)[:, None] / 10), size, w)
+    ratio = growth.path[:, -1] / growth.path[:, 0].clamp(min=0.02)
+    sizing = ((ratio > 1.22) | (ratio < 1 / 1.22)) & (growth.error < 0.012) & (error[:, 0] < 0.045)
     action = torch.where(sizing, torch.where(ratio > 1, 7, 8), action)
     misfit = torch.where(sizing, hypot(growth.error, error[:, 0]), misfit)
-    slow = (action >= 1) & (action <= 4) & (speed.abs() < 0.09)
-    action = torch.where(slow & (error[:, 0] < 0.04), g.ACTIONS.index("stands still"), action)
-    return Motion(torch.where(misfit < 0.03, action, -1), speed, misfit, period, phase)
+    return Motion(action, speed, misfit, period, phase)
+
+
+def passes(x: Tensor, visible: Tensor, wall: tuple[float, float], t: Tensor) -> tuple[bool, float]:
+    """Does it go straight at the wall, vanish behind it, and come out beyond, if at all?
+
+    x (F,), visible (F,) bool -> yes or no, and the rms distance from an even pace and a rest.
+    """
+    at = visible.nonzero()[:, 0]
+    if len(t) < 5 or len(at) < 2:
+        return False, 0.0
+    rests = torch.linspace(0.3 * t[-1], t[-1], 48)[:, None]
+    even = regress(t.minimum(rests).double(), x[None].double(), visible[None].double())
+    middle = sum(wall) / 2
+    beyond = (x[at[0]] - middle) * (x[at[-1]] - middle) < 0
+    hidden = (~visible[at[0] :]).any()
+    error = float(even.error)
+    return bool(hidden and error < 0.03 and (beyond or not visible[-1])), error
+
+
+def rides(seat: Tensor, saddle: Tensor, t: Tensor) -> bool:
+    """Does it sit on the bicycle, and do they go at an even pace (and back again at the edge)?
+
+    seat, saddle (F, 2): bottom of the actor and top of the bicycle, NaN where not seen.
+    """
+    if len(t) < 5:
+        return False
+    fps = 1 / (t[1] - t[0])
+    apart = (seat - saddle).abs().nanmedian(0).values
+    step = (seat[1:, 1] - seat[:-1, 1]).abs()
+    pace = (seat[2:, 1] - seat[:-2, 1]).abs() * fps / 2
+    moving = (pace > 0.08).float().mean() > 0.8
+    return bool((apart < 0.09).all() and moving and step.nan_to_num().max() < 0.25 / fps + 0.04)
 
 
 def hits(period: float, phase: float, seconds: float) -> list[float]:

@@ -17,9 +17,9 @@ from . import paint as p
 
 Tensor = torch.Tensor
 BIKE, WALL = 6, 7  # classes of pixels after the six colours of actors
-STRANGE = 0.25  # distance in RGB (0 to 1 each) at which a pixel is no longer what it should be
+STRANGE = 0.18  # distance in RGB (0 to 1 each) at which a pixel is no longer what it should be
 SMALLEST = 0.010  # area in short sides squared: less is no actor
-DROP = torch.tensor([0.72, 0.99])  # grey of rain drops and snow flakes
+DROP = torch.tensor([0.74, 0.99])  # grey of rain drops and snow flakes
 
 
 @dataclass
@@ -43,7 +43,7 @@ def _colours(height: int, width: int, device: str) -> tuple[Tensor, ...]:
     drop[2:] = DROP.to(device)[:, None, None, None] - empty[2:]
     light = p.LIGHT.to(device)[:, None, None]
     paints = torch.cat([p.PALETTE.to(device) * light, p.BICYCLE.to(device)[:, None],
-                        p.WALL.to(device) * light], 1)  # (4, 8, 3) # fmt: skip
+                        p.WALL.to(device) * light], 1)  # (4, 8, 3)
     added = paints[..., None, None] - empty[:, None]
     return empty, drop, _without(added, drop[:, None], 2)
 
@@ -189,7 +189,7 @@ def _templates(device: str) -> tuple[Tensor, Tensor, Tensor]:
     levels, sizes, middles = [], [], []
     for radius in (12, 9, 6.3, 4):  # in pixels
         covers = [p.coverage(s, shift, torch.full_like(shift, radius / 64), y, x, 64)
-                  for s in range(6)]  # fmt: skip
+                  for s in range(6)]
         for blur in (0.0, 0.8):
             found = [locate(_blur(c, blur) if blur else c, 64) for c in covers]
             levels.append(
@@ -222,7 +222,7 @@ def shape_misfit(patch: Tensor) -> Tensor:
     flat = templates.flatten(0, 1)  # (6 * levels, GRID**2)
     d = patch.square().sum(1, keepdim=True) - 2 * patch @ flat.mT + flat.square().sum(1)
     d = d / flat.square().sum(1)
-    return d.view(len(patch), 6, -1).amin(-1).clamp(min=0)
+    return d.unflatten(1, (6, -1)).amin(-1).clamp(min=0)
 
 
 def shape_geometry(shape: Tensor, centre: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
@@ -276,20 +276,20 @@ def find_actors(seen: Pixels, walls: Tensor, side: int) -> Actors:
     visible = area > 0.6 * SMALLEST
     flat = (v.flatten(0, 1) for v in (mask, centre, deviation))
     misfit = shape_misfit(patches(*flat, side)).unflatten(0, (-1, frames))  # (R, F, 6)
-    whole = visible.clone()
     walled = ~walls[clip, :1].isnan()  # (R, 1)
-    largest = area.amax(1, keepdim=True)
-    whole &= ~walled | (area > 0.93 * largest)
+    whole, share = visible.clone(), torch.ones_like(area)
+    for row in walled[:, 0].nonzero()[:, 0].tolist():
+        whole[row], share[row] = _shown(mask[row], area[row], centre[row], walls[clip[row]], side)
     colour = (votes * visible[..., None]).sum(1).argmax(-1)
     shape = (misfit * whole[..., None]).sum(1).argmin(-1)
     position, radius = shape_geometry(shape, centre, deviation)
-    visible = torch.where(walled, area > 0.15 * largest, visible)
+    visible = torch.where(walled, visible & (share > 0.15), visible)
     missing = ~visible
     for row in walled[:, 0].nonzero()[:, 0].tolist():
-        _look_past_wall(walls[clip[row]], int(shape[row]), area[row] / largest[row], whole[row],
-                        position[row], radius[row], visible[row], missing[row])  # fmt: skip
+        _look_past_wall(walls[clip[row]], int(shape[row]), share[row], whole[row],
+                        position[row], radius[row], visible[row], missing[row])
     # local loss of most of the area is a loss of the actor
-    around = F.max_pool1d(area, 5, 1, 2)
+    around = F.max_pool1d(area[:, None], 5, 1, 2)[:, 0]
     faint = ~walled & (area < 0.4 * around)
     visible &= ~faint
     missing |= faint
@@ -315,6 +315,25 @@ def _cumulative() -> Tensor:
     area = torch.stack([(draw(u[None].clone(), u[:, None].clone()) < 0).float() for draw in p.DRAW])
     share = area.sum(1).cumsum(-1)
     return share / share[:, -1:]
+
+
+def _shown(mask, area, centre, wall, side) -> tuple[Tensor, Tensor]:
+    """In which frames an actor is clear of a wall, and what share of it shows in all: (F,), (F,)
+
+    All shapes are as wide as high, so one is clear when its width is what its height ever was.
+    """
+    width = mask.shape[-1]
+    x = (torch.arange(width, device=mask.device) - width / 2) / side  # left edges of the columns
+    column, line = mask.sum(1) > 0.6, mask.sum(2) > 0.6  # (F, W), (F, H)
+    left = centre[:, 1] < wall.mean()
+    first = torch.where(column, x, 9.0).amin(1)
+    last = torch.where(column, x + 1 / side, -9.0).amax(1)
+    wide = torch.where(left, wall[0] - first, last - wall[1]).clamp(min=0)
+    whole = area > 0
+    whole &= wide > 0.88 * wide.amax().minimum(line.sum(1).amax() / side)
+    full = torch.stack([area[whole & (left == s)].amax() if (whole & (left == s)).any()
+                        else area[whole].amax() for s in (False, True)])
+    return whole, area / full[left.long()]
 
 
 def _look_past_wall(wall, shape, share, whole, position, radius, visible, missing) -> None:
@@ -375,7 +394,7 @@ def find_bicycles(seen: Pixels, side: int) -> Tensor:
 
 
 def unexplained(video: Tensor, seen: Pixels, actors: Actors, saddle: Tensor, walls: Tensor,
-                side: int) -> Tensor:  # fmt: skip
+                side: int) -> Tensor:
     """Area in each frame, in short sides squared, that nothing found accounts for: (B, F)"""
     b, frames, height, width = seen.off.shape
     y, x = p.ClipFormat(height, width).grid(video.device)

@@ -71,10 +71,13 @@ def _read(video: Tensor, fps: float) -> list[Reading]:
         who, events = [], []
         for row in rows:
             action = int(moves.action[row])
+            position, visible = actors.position[row], actors.visible[row]
             if wall:
-                action = PASSES if _passes(actors, row, wall, fps) else -1
+                ok, misfit = motion.passes(position[:, 1], visible, wall, t)
+                action, moves.misfit[row] = (PASSES if ok else -1), misfit
             elif riding[clip]:
-                action = RIDES if _rides(actors, row, saddle[clip], fps) else -1
+                seat = position + actors.radius[row] * torch.tensor([1.0, 0.0])
+                action = RIDES if motion.rides(seat, saddle[clip], t) else -1
             who.append(_actor(actors, row, action, float(moves.speed[row])))
             beat = float(moves.period[row]), float(moves.phase[row])
             bounces = who[-1].action == "bounces"
@@ -92,7 +95,7 @@ def _read(video: Tensor, fps: float) -> list[Reading]:
             float((visible & ~missing).sum() / should) if should else 0.0,
             int((left[clip] > least).sum()), int(actors.switches[rows].sum()),
             float(jerk.mean()) if jerk.numel() else 0.0,
-            float(moves.misfit[rows].max()) if rows and frames > 2 else 0.0, events))  # fmt: skip
+            float(moves.misfit[rows].max()) if rows and frames > 2 else 0.0, events))
     return readings
 
 
@@ -104,45 +107,13 @@ def _actor(actors: track.Actors, row: int, action: int, speed: float) -> g.Actor
         g.SHAPES[actors.shape[row]], g.COLOURS[actors.colour[row]], name,
         g.SIZES[int(size > motion.LARGE)] if name is None or name in g.SIZED else None,
         g.SPEEDS[int(abs(speed) > motion.QUICK)] if name in g.MOVES else None,
-    )  # fmt: skip
-
-
-def _passes(actors: track.Actors, row: int, wall: tuple[float, float], fps: float) -> bool:
-    """Goes straight at the wall, is hidden by it, and comes out on the other side if at all."""
-    x, visible = actors.position[row, :, 1], actors.visible[row]
-    if len(x) < 5 or visible.all() or not visible.any():
-        return False
-    at = visible.nonzero()[:, 0]
-    middle = sum(wall) / 2
-    inside = ~visible[at[0] :]
-    if visible[-1] and (x[0] - middle) * (x[-1] - middle) > 0:
-        return False
-    steps = x.diff()
-    way = 1.0 if x[at[0]] < middle else -1.0
-    hidden = int(inside.sum())
-    return (
-        hidden >= 1
-        and bool((steps * way > -0.03).all())
-        and bool((steps * way < 0.75 / fps + 0.03).all())
     )
-
-
-def _rides(actors: track.Actors, row: int, saddle: Tensor, fps: float) -> bool:
-    """Sits on the bicycle, and both go at an even pace (back again at the edge)."""
-    if len(saddle) < 5:
-        return False
-    seat = actors.position[row] + torch.tensor([1.0, 0.0]) * actors.radius[row]
-    apart = (seat - saddle).abs().nanmedian(0).values
-    steps = actors.position[row, :, 1].diff().abs() * fps
-    pace = actors.position[row, 2:, 1] - actors.position[row, :-2, 1]
-    moving = (pace.abs() * fps / 2 > 0.08).float().mean()
-    return bool((apart < 0.09).all() and moving > 0.8 and steps.max() < 0.25 + 0.03 * fps)
 
 
 # ---------------------------------------------------------------- against a caption
 
 PARTS = ("actor", "colour", "size", "action", "speed", "place", "count",
-         "presence", "no extras", "no switches")  # fmt: skip
+         "presence", "no extras", "no switches")
 _WORDS = {
     "actor": "shape",
     "colour": "colour",
@@ -191,17 +162,17 @@ def _match(asked: g.Actor, got: g.Actor | None) -> dict[str, bool | None]:
     """Word by word: None where not asked for."""
     return {part: None if getattr(asked, word) is None else
             got is not None and getattr(asked, word) == getattr(got, word)
-            for part, word in _WORDS.items()}  # fmt: skip
+            for part, word in _WORDS.items()}
 
 
 def _compare(reading: Reading, asked: g.Description) -> tuple[dict[str, bool | None], bool]:
     got = reading.description or g.Description(())
     slots = [*got.actors, *[None] * len(asked.actors)]
     best = max(([_match(a, b) for a, b in zip(asked.actors, order)]
-                for order in permutations(slots, len(asked.actors))), key=_right)  # fmt: skip
+                for order in permutations(slots, len(asked.actors))), key=_right)
     words = best
     found = {part: None if all(w[part] is None for w in words) else
-             all(w[part] is not False for w in words) for part in _WORDS}  # fmt: skip
+             all(w[part] is not False for w in words) for part in _WORDS}
     if reading.visible.shape[-1] < 5:
         found["action"] = found["speed"] = None
     found["place"] = None if asked.place is None else asked.place == got.place
