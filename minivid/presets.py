@@ -25,7 +25,7 @@ class Preset:
     held_out: tuple[tuple[int, int], ...]  # never trained on: one wide, one tall
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     transformer: TransformerConfig = TransformerConfig()
-    pool: int = 24576  # clips encoded once and trained on again and again
+    pool: int = 12288  # clips encoded once and trained on again and again
     batch: dict = field(default_factory=lambda: {"autoencoder": 24, "text": 128, "transformer": 64})
     minutes: dict = field(default_factory=lambda: {"autoencoder": 15, "text": 2, "transformer": 60})
 

@@ -78,8 +78,8 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     if warm:
         about["begun_from"] = shipped(recipe, size.name)
     if not steps and not resume:
-        left = (minutes or size.minutes[name]) * 60 - (time.perf_counter() - begin)
-        steps = steps_in(recipe, left)
+        wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
+        steps = steps_in(recipe, max(wanted - spent, wanted / 2))
     run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema,
                    recipe.tokens)
     if resume:
