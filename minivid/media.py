@@ -17,7 +17,6 @@ SHORT_SIDE = 256        # films are enlarged to at least this: 4:2:0 halves the 
 SOUND_RATE = 48_000     # Hz inside a film; every player knows it
 FILM_SUFFIXES = (".mp4", ".gif", ".png", ".apng")
 BT709 = 1               # the code for ITU-R BT.709 in ITU-T H.273, for primaries, curve and matrix
-LIMITED_RANGE = 1       # luma 16 to 235: what players assume
 
 
 def to_bytes(pictures: torch.Tensor) -> np.ndarray:
@@ -97,7 +96,6 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
         context = picture.codec_context
         context.thread_count = 1  # more threads, other bytes
         context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = LIMITED_RANGE
         if sound is not None:  # streams are declared before the first packet
             track = file.add_stream("libmp3lame", rate=SOUND_RATE, layout="mono")
             track.bit_rate = 128_000
