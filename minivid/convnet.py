@@ -1,6 +1,6 @@
-"""A small convolutional denoiser for pictures: look at full size, then at half size, and back.
+"""A small convolutional denoiser for pictures: look closely, then from further away, and back.
 
-The network of the first lessons, before attention arrives: each pixel's velocity is worked out
+The network of the first lessons, before attention arrives: each patch's velocity is worked out
 from its neighbourhood, told the noise level. A U-Net (Ronneberger et al., arXiv 1505.04597) of two
 floors, with the level as scale and shift in each block (Dhariwal and Nichol, arXiv 2105.05233).
 """
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class ConvConfig:
-    """`channels` of the picture, `width` of the full-size floor (half size has twice), blocks."""
+    """`channels` of the picture, `width` of the upper floor (the lower has twice), blocks a stair."""
 
     channels: int = 3
     width: int = 32
@@ -29,60 +29,68 @@ def embed_t(t: Tensor, width: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], 1)
 
 
+class Conv(nn.Linear):
+    """A convolution whose weight is kept as a matrix (out, in * size * size), as Muon wants it."""
+
+    def __init__(self, before: int, after: int, size: int = 3):
+        super().__init__(before * size**2, after)
+        self.kernel = (after, before, size, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight.view(self.kernel), self.bias, padding=self.kernel[-1] // 2)
+
+
 class Block(nn.Module):
     """Two convolutions beside a shortcut, between them the noise level."""
 
     def __init__(self, width: int, width_t: int):
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(8, width), nn.GroupNorm(8, width)
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1, self.conv2 = Conv(width, width), Conv(width, width)
         self.level = nn.Linear(width_t, 2 * width)
+        nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         scale, shift = self.level(level)[:, :, None, None].chunk(2, 1)  # (B, width, 1, 1) twice
-        hidden = self.conv1(F.silu(self.norm1(x)))  # (B, width, H, W)
+        hidden = self.conv1(F.silu(self.norm1(x)))  # (B, width, h, w)
         hidden = self.norm2(hidden) * (1 + scale) + shift
         return x + self.conv2(F.silu(hidden))
 
 
 class ConvNet(nn.Module):
-    """velocity = net(x_t, t, given): x_t (B, C, H, W) with H and W even, t (B,), given ignored.
+    """velocity = net(x_t, t): x_t (B, C, H, W), H and W divisible by 4, t (B,); given is ignored.
 
-    | weights              | start as                                            |
-    |----------------------|-----------------------------------------------------|
-    | last convolution     | zero: an untrained network says "stay where you are" |
-    | each block's second  | zero: an untrained block is its shortcut             |
-    | all others           | PyTorch's own                                       |
+    | weights                     | start as                                             |
+    |-----------------------------|------------------------------------------------------|
+    | the last convolution        | zero: an untrained network says "stay where you are" |
+    | each block's second         | zero: an untrained block is its shortcut             |
+    | all others                  | PyTorch's own                                        |
     """
+
+    hidden = ("enter", "conv1", "conv2", "down", "up", "leave")  # the matrices that Muon trains
 
     def __init__(self, config: ConvConfig = ConvConfig()):
         super().__init__()
         self.config = config
-        width = config.width
-        self.embed = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU())
-        self.enter = nn.Conv2d(config.channels, width, 3, padding=1)
-        self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
-        self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
-        self.leave = nn.Conv2d(width, config.channels, 3, padding=1)
-        full, half = (width, 2 * width), (2 * width, 2 * width)
-        self.before = nn.ModuleList(Block(*full) for _ in range(config.depth))
-        self.middle = nn.ModuleList(Block(*half) for _ in range(config.depth))
-        self.after = nn.ModuleList(Block(*full) for _ in range(config.depth))
-        for block in (*self.before, *self.middle, *self.after):
-            nn.init.zeros_(block.conv2.weight)
+        channels, width, depth = 4 * config.channels, config.width, config.depth
+        self.embed = nn.Sequential(nn.Linear(32, 4 * width), nn.SiLU())
+        self.enter, self.leave = Conv(channels, width), Conv(width, channels)
+        self.down, self.up = Conv(4 * width, 2 * width, 1), Conv(2 * width, 4 * width, 1)
+        self.before = nn.ModuleList(Block(width, 4 * width) for _ in range(depth))
+        self.below = nn.ModuleList(Block(2 * width, 4 * width) for _ in range(depth))
+        self.after = nn.ModuleList(Block(width, 4 * width) for _ in range(depth))
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, x_t: Tensor, t: Tensor, given: object = None) -> Tensor:
-        level = self.embed(embed_t(t, self.config.width))  # (B, 2 width)
-        x = self.enter(x_t)  # (B, width, H, W)
+        level = self.embed(embed_t(t, 32))  # (B, 4 width)
+        x = self.enter(F.pixel_unshuffle(x_t, 2))  # (B, width, H/2, W/2)
         for block in self.before:
             x = block(x, level)
-        half = self.down(x)  # (B, 2 width, H/2, W/2)
-        for block in self.middle:
-            half = block(half, level)
-        x = x + self.up(half)  # (B, width, H, W)
+        below = self.down(F.pixel_unshuffle(x, 2))  # (B, 2 width, H/4, W/4)
+        for block in self.below:
+            below = block(below, level)
+        x = x + F.pixel_shuffle(self.up(below), 2)  # (B, width, H/2, W/2)
         for block in self.after:
             x = block(x, level)
-        return self.leave(F.silu(x))  # (B, C, H, W)
+        return F.pixel_shuffle(self.leave(F.silu(x)), 2)  # (B, C, H, W)

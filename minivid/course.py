@@ -1,0 +1,89 @@
+"""What every lesson uses: a banner, plots with words beside them, guesses looked back at, checks"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import wraps
+
+import torch
+
+from minivid.cost import peak_memory
+from minivid.presets import best_device, choose
+from minivid.show import Picture
+
+
+def banner(lesson: str, minutes: float) -> torch.device:
+    """Say what this runs on and about how long it takes; returns the device to use.
+
+    `minutes` were measured on two CPU cores. The stored text is one machine's and not compared.
+    """
+    device = best_device()
+    where = f"{torch.get_num_threads()} CPU threads"
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info()[0] / 2**30
+        where = f"{torch.cuda.get_device_name()}, {free:.1f} GiB free"
+    held = peak_memory()
+    held = f", {held / 2**30:.1f} GiB of memory held" if held else ""
+    print(f"lesson {lesson} on {where}{held}; preset {choose().name}; "
+          f"about {minutes:g} minutes on 2 CPU cores")  # fmt: skip
+    return device
+
+
+def plot(figure, alt: str) -> Picture:
+    """A matplotlib figure as a picture with words beside it; closes the figure."""
+    from matplotlib import pyplot
+    from PIL import Image
+
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=80, bbox_inches="tight")
+    pyplot.close(figure)
+    return Picture(Image.open(data).convert("RGB"), alt)
+
+
+def look_back(prediction: float | None, measured: float) -> None:
+    """Hold a learner's guess against what was measured; silent when there was no guess."""
+    if prediction is not None:
+        away = abs(prediction - measured)
+        print(f"you said {prediction:.0%}, it was {measured:.0%}: "
+              f"{'well guessed' if away <= 0.1 else 'why did you expect otherwise?'}")  # fmt: skip
+
+
+def yes(text: str, holds: bool) -> None:
+    """Print one verdict line: the same each time, or it says NO."""
+    print(f"{text}: {'yes' if holds else 'NO'}")
+
+
+# ---------------------------------------------------------------- exercises
+
+
+class NotYet(Exception):
+    """The learner's function is still empty."""
+
+
+def answer_of(function: Callable, *arguments: object) -> object:
+    """Call what the learner wrote; raises NotYet while it gives nothing back."""
+    answer = function(*arguments)
+    if answer is None or answer is Ellipsis:
+        raise NotYet
+    return answer
+
+
+def exercise(find_fault: Callable[[Callable], str | None]) -> Callable[[Callable], None]:
+    """Make a check from `find_fault(function)`, which returns a hint, or None when all is right.
+
+    The check prints "not yet" for an empty function, "right", or "hint: ..."; it never raises.
+    """
+
+    @wraps(find_fault)
+    def check(function: Callable) -> None:
+        try:
+            fault = find_fault(function)
+        except NotYet:
+            print("not yet")
+            return
+        except Exception as error:  # a learner's code may fail in any way: say how, and go on
+            fault = f"your code stopped with {type(error).__name__}: {error}"
+        print("right" if fault is None else f"hint: {fault}")
+
+    return check
