@@ -129,10 +129,21 @@ def record(name: str, preset: str, path: str | Path, **facts) -> dict:
     _, meta = load(path)
     entry = {"file": path.name, "kind": meta["kind"], "preset": preset, **facts,
              "sha256": sha256(path), "bytes": path.stat().st_size}
-    entries = {**manifest(), f"{name}-{preset}": entry}
+    _write_manifest({**manifest(), f"{name}-{preset}": entry})
+    return entry
+
+
+def annotate(name: str, preset: str, **facts) -> None:
+    """Add facts, such as scores measured later, to a checkpoint's entry in the manifest."""
+    find(name, preset)  # says what to do if there is none
+    entries = manifest()
+    entries[f"{name}-{preset}"] |= facts
+    _write_manifest(entries)
+
+
+def _write_manifest(entries: dict[str, dict]) -> None:
     text = json.dumps(entries, indent=1, sort_keys=True) + "\n"
     write_whole(data_dir() / "checkpoints" / MANIFEST, text.encode(), CheckpointError)
-    return entry
 
 
 def verify_manifest() -> list[str]:

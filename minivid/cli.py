@@ -2,58 +2,14 @@
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
 
 from minivid import __version__
+from minivid.arguments import Parser, a_scale, a_size, above_zero, count
 from minivid.errors import FormatError, MediaError, MinividError
 
 ROWS = 5  # of the strip from noise to film
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with errors of one line."""
-
-    def error(self, message: str):
-        self.exit(2, f"minivid: {message}. Try `{self.prog} --help`.\n")
-
-
-def a_size(text: str) -> tuple[int, int]:
-    """"72x48" to (width, height)."""
-    try:
-        width, height = map(int, text.lower().split("x"))
-    except ValueError as problem:
-        raise argparse.ArgumentTypeError(
-            f"a size is WIDTHxHEIGHT such as 72x48, not {text!r}") from problem
-    return width, height
-
-
-def a_scale(text: str) -> float:
-    """Any number that is one."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"needs a number, not {text!r}")
-    return number
-
-
-def above_zero(text: str) -> float:
-    """A number above 0."""
-    number = a_scale(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"needs a number above 0, not {text!r}")
-    return number
-
-
-def count(text: str) -> int:
-    """A whole number, 1 or more."""
-    number = above_zero(text)
-    if number != int(number):
-        raise argparse.ArgumentTypeError(f"needs a whole number, not {text!r}")
-    return int(number)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,6 +63,8 @@ def train_flags(add) -> None:
 def evaluate_flags(add) -> None:
     add("--prompts", type=count, default=100, metavar="N", help="how many prompts (default: 100)")
     add("--seeds", type=count, default=1, metavar="K", help="how many films of each (default: 1)")
+    add("--record", action="store_true", help="enter the scores beside the transformer's "
+        "checkpoint")
     add("--json", action="store_true", help="print the scores as JSON")
 
 
@@ -213,6 +171,7 @@ def train(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """`minivid evaluate`: the scores of the whole machine."""
+    from minivid import checkpoints
     from minivid import evaluate as judge
     from minivid.generate import Machine
 
@@ -223,7 +182,10 @@ def evaluate(args: argparse.Namespace) -> int:
             print(f"\r{made} films", end="\r", file=sys.stderr, flush=True)
 
     made = 0
-    scores = judge.evaluate(Machine.load(args.preset), args.prompts, args.seeds, tick)
+    machine = Machine.load(args.preset)
+    scores = judge.evaluate(machine, args.prompts, args.seeds, tick)
+    if args.record:
+        checkpoints.annotate("transformer", machine.preset.name, scores=scores)
     print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     return 0
 

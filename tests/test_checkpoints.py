@@ -119,8 +119,12 @@ def test_the_manifest_knows_its_files(data):
     assert checkpoints.find("text", "laptop") == path and checkpoints.verify_manifest() == []
     entry = json.loads((data / "manifest.json").read_text())["text-laptop"]
     assert (entry["seed"], entry["kind"], entry["bytes"]) == (3, "text", path.stat().st_size)
-    with pytest.raises(CheckpointError, match="minivid train text --preset gpu"):
-        checkpoints.find("text", "gpu")
+    checkpoints.annotate("text", "laptop", scores={"together": 0.5})
+    annotated = checkpoints.manifest()["text-laptop"]
+    assert annotated == {**entry, "scores": {"together": 0.5}}
+    for wrong in (checkpoints.find, checkpoints.annotate):
+        with pytest.raises(CheckpointError, match="minivid train text --preset gpu"):
+            wrong("text", "gpu")
     checkpoints.save(path, some_tensors(1), {"kind": "text"})
     assert "not the file that was recorded" in checkpoints.verify_manifest()[0]
     path.unlink()
@@ -140,5 +144,5 @@ def test_the_shipped_checkpoints_are_those_recorded():
     for name, entry in checkpoints.manifest().items():
         path = checkpoints.data_dir() / "checkpoints" / entry["file"]
         checkpoints.load(path, kind=entry["kind"])
-        assert entry.keys() >= {"config", "command", "seed", "wall_seconds", "hardware", "scores",
-                                "preset", "sha256", "bytes"}, name
+        assert entry.keys() >= {"config", "command", "seed", "wall_seconds", "hardware", "preset",
+                                "sha256", "bytes"}, name

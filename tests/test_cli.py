@@ -178,6 +178,10 @@ def test_evaluate_and_bench_print_tables_or_json(here, capsys, monkeypatch):
     assert capsys.readouterr().out == "a table of {'asked': [100, 1]}\n"
     assert cli.main(["evaluate", "--prompts", "7", "--seeds", "3", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"asked": [7, 3]}
+    assert "scores" not in checkpoints.manifest()["transformer-laptop"]
+    assert cli.main(["evaluate", "--record"]) == 0
+    assert checkpoints.manifest()["transformer-laptop"]["scores"] == {"asked": [100, 1]}
+    capsys.readouterr()
     monkeypatch.setattr(bench, "bench", lambda machine: {"preset": machine.preset.name})
     monkeypatch.setattr(bench, "table", lambda figures: f"a table of {figures}")
     assert cli.main(["bench"]) == 0

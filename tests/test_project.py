@@ -18,7 +18,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
-    "errors files",
+    "errors files arguments",
     "grammar paint layers cost media checkpoints distributed claims",
     "world flow guidance text autoencoder tokens motion track show",
     "transformer convnet sampling verify pictures",
