@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class ConvConfig:
-    """`channels` of the picture, `width` of the upper floor (the lower has twice), blocks a stair."""
+    """`channels` of the picture, `width` above (below: twice), blocks a stair."""
 
     channels: int = 3
     width: int = 32
@@ -82,6 +82,7 @@ class ConvNet(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
+    @torch.autocast("cpu", enabled=False)  # on a CPU small convolutions are slower in bfloat16
     def forward(self, x_t: Tensor, t: Tensor, given: object = None) -> Tensor:
         level = self.embed(embed_t(t, 32))  # (B, 4 width)
         x = self.enter(F.pixel_unshuffle(x_t, 2))  # (B, width, H/2, W/2)
