@@ -202,7 +202,7 @@ def noise_levels(frame_of: Tensor, batch: int, dice: torch.Generator, shift: flo
 class TransformerRecipe:
     """Noise to tokens: at each step a random noise level, and captions dropped now and then."""
 
-    kind, ema, lr = "transformer", 0.999, 5e-3
+    kind, ema, lr = "transformer", 0.995, 5e-3
     drop, shift = 0.1, 1.5
 
     def __init__(self, preset: Preset, seed: int, device):

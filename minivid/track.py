@@ -188,21 +188,22 @@ def _templates(device: str) -> tuple[Tensor, Tensor, Tensor]:
     shift = torch.tensor([[0.0, 0.0], [0.3, 0.6], [0.7, 0.2], [0.5, 0.9]], device=device) / 64
     levels, sizes, middles = [], [], []
     for radius in (12, 9, 6.3, 4):  # in pixels
-        covers = [p.coverage(s, shift, torch.full_like(shift, radius / 64), y, x, 64)
-                  for s in range(6)]
-        for blur in (0.0, 0.8):
-            found = [locate(_blur(c, blur) if blur else c, 64) for c in covers]
-            levels.append(
-                [
-                    patches(_blur(c, blur) if blur else c, *f[1:], 64).mean(0)
-                    for c, f in zip(covers, found)
-                ]
-            )
+        sharp = torch.stack([
+            p.coverage(s, shift, torch.full_like(shift, radius / 64), y, x, 64) for s in range(6)
+        ])  # (6, 4, 64, 64)
+        for cover in (sharp, _blur(sharp, 0.8), _blur(sharp, 1.5), _rounded(sharp, radius / 4)):
+            found = [locate(c, 64) for c in cover]
+            levels.append(torch.stack([patches(c, *f[1:], 64).mean(0)
+                                       for c, f in zip(cover, found)]))
             if not sizes:  # the sharpest and largest are the measure
                 sizes = [f[2].mean(0) * 64 / radius for f in found]
                 middles = [(f[1] - shift).mean(0) * 64 / radius for f in found]
-    levels = torch.stack([torch.stack(level) for level in levels], 1)
-    return levels, torch.stack(sizes), torch.stack(middles)
+    return torch.stack(levels, 1), torch.stack(sizes), torch.stack(middles)
+
+
+def _rounded(cover: Tensor, sigma: float) -> Tensor:
+    """Corners and gaps filled in, as networks tend to draw: blurred, then made sharp again."""
+    return ((_blur(cover, sigma) - 0.5) * sigma + 0.5).clamp(0, 1)
 
 
 def _blur(pictures: Tensor, sigma: float) -> Tensor:
@@ -275,15 +276,16 @@ def find_actors(seen: Pixels, walls: Tensor, side: int) -> Actors:
     votes = torch.stack([(mask * (seen.cls[clip] == k)).sum((2, 3)) for k in range(6)], -1)
     visible = area > 0.6 * SMALLEST
     flat = (v.flatten(0, 1) for v in (mask, centre, deviation))
-    misfit = shape_misfit(patches(*flat, side)).unflatten(0, (-1, frames))  # (R, F, 6)
+    patch = patches(*flat, side).unflatten(0, (-1, frames))  # (R, F, GRID**2)
     walled = ~walls[clip, :1].isnan()  # (R, 1)
     whole, share = visible.clone(), torch.ones_like(area)
     for row in walled[:, 0].nonzero()[:, 0].tolist():
         whole[row], share[row] = _shown(mask[row], area[row], centre[row], walls[clip[row]], side)
     colour = (votes * visible[..., None]).sum(1).argmax(-1)
-    shape = (misfit * whole[..., None]).sum(1).argmin(-1)
+    shape = shape_misfit((patch * whole[..., None]).sum(1) / whole.sum(1).clamp(1)[:, None]).argmin(1)
     position, radius = shape_geometry(shape, centre, deviation)
-    visible = torch.where(walled, visible & (share > 0.15), visible)
+    _, sizes, _ = _templates(str(centre.device))
+    visible = torch.where(walled, (area > 0.3 * SMALLEST) & (share > 0.08), visible)
     missing = ~visible
     for row in walled[:, 0].nonzero()[:, 0].tolist():
         _look_past_wall(walls[clip[row]], int(shape[row]), share[row], whole[row],
@@ -296,8 +298,14 @@ def find_actors(seen: Pixels, walls: Tensor, side: int) -> Actors:
 
     own = votes.gather(-1, colour[:, None, None].expand(-1, frames, 1))[..., 0]
     other = (votes.amax(-1) > 1.5 * own) | (own < 0.6 * votes.sum(-1))
+    other &= share > 0.35  # slivers beside a wall mix with its colour
+    weight = whole[:, None].float()
+    near = F.avg_pool1d(patch.mT * weight, 5, 1, 2) / F.avg_pool1d(weight, 5, 1, 2).clamp(0.1)
+    misfit = shape_misfit(near.mT.flatten(0, 1)).unflatten(0, (-1, frames))  # (R, F, 6)
     mine = misfit.gather(-1, shape[:, None, None].expand(-1, frames, 1))[..., 0]
     other |= whole & (mine > 1.5 * misfit.amin(-1) + 0.02)
+    upright = deviation[..., 0] * sizes[shape][:, 1:] / (deviation[..., 1] * sizes[shape][:, :1])
+    other |= whole & ((upright > 1.25 + 0.3 * walled) | (upright < 0.42))  # a squash makes it flat
     return Actors(
         clip, shape, colour, position, radius, visible, missing, _changes(other & visible)
     )
@@ -330,7 +338,7 @@ def _shown(mask, area, centre, wall, side) -> tuple[Tensor, Tensor]:
     last = torch.where(column, x + 1 / side, -9.0).amax(1)
     wide = torch.where(left, wall[0] - first, last - wall[1]).clamp(min=0)
     whole = area > 0
-    whole &= wide > 0.88 * wide.amax().minimum(line.sum(1).amax() / side)
+    whole &= wide > 0.8 * wide.amax().minimum(line.sum(1).amax() / side)
     full = torch.stack([area[whole & (left == s)].amax() if (whole & (left == s)).any()
                         else area[whole].amax() for s in (False, True)])
     return whole, area / full[left.long()]
@@ -399,13 +407,19 @@ def unexplained(video: Tensor, seen: Pixels, actors: Actors, saddle: Tensor, wal
     b, frames, height, width = seen.off.shape
     y, x = p.ClipFormat(height, width).grid(video.device)
     left = seen.off > STRANGE
+    spoilt = torch.zeros_like(left)
+    clear = ~((x >= walls[:, :1] - 1.2 / side) & (x <= walls[:, 1:] + 1.2 / side))  # (B, W)
     position = actors.position.masked_fill(actors.missing[..., None], 9.0)  # out of the picture
     for s in range(6):
         rows = (actors.shape == s).nonzero()[:, 0]
         if len(rows):
             cover = p.coverage(s, position[rows], actors.radius[rows], y, x, side)
-            for row, c in zip(actors.clip[rows].tolist(), _widen(cover, side)):
-                left[row] &= c < 0.3
+            wide, core = _widen(cover, side), 1 - _widen(1 - cover, side)
+            for row, over, within in zip(rows.tolist(), wide, core):
+                clip, colour = actors.clip[row], actors.colour[row]
+                left[clip] &= over < 0.3
+                wrong = (seen.cls[clip] != colour) | (seen.alpha[clip] < 0.6)
+                spoilt[clip] |= (within > 0.9) & wrong & clear[clip]
     for clip in (~saddle[:, :, 0].isnan()).any(1).nonzero()[:, 0].tolist():
         cover = p.bicycle_coverage(saddle[clip].nan_to_num(9.0), y, x, side)
         left[clip] &= _widen(cover, side) < 0.3
@@ -415,7 +429,7 @@ def unexplained(video: Tensor, seen: Pixels, actors: Actors, saddle: Tensor, wal
         paint = (p.WALL.to(video.device) * p.LIGHT[seen.place[clip]])[:, None, None, None]
         wrong = ((video[clip] + 1) / 2 - paint).square().sum(0) > STRANGE**2  # (F, H, W)
         left[clip] = torch.where(near, wrong & inside, left[clip])
-    return left.sum((2, 3)) / side**2
+    return (left | spoilt).sum((2, 3)) / side**2
 
 
 def _widen(cover: Tensor, side: int) -> Tensor:
