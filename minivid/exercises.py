@@ -131,4 +131,4 @@ def variations(function: Callable) -> str | None:
         "one guess is not the whole road: use sample":
             next(euler(model, add_noise(clean, noise, t), start=t)).guess,
     }  # fmt: skip
-    return _first_of(answer, truth, faults, "add noise up to t, then sample from there with start=t")
+    return _first_of(answer, truth, faults, "add noise up to t, then sample with start=t")

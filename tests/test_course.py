@@ -1,0 +1,125 @@
+"""The lessons as they are stored: executed in order, within budget, claims tied to cells."""
+
+import contextlib
+import csv
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from minivid import exercises
+from minivid.flow import add_noise, spread
+from minivid.sampling import sample
+
+COURSE = Path(__file__).resolve().parents[1] / "course"
+LESSONS = sorted(COURSE.glob("*.ipynb"))
+BUDGET = {"cells": 45, "words": 1500, "lines": 16, "ignored": 1}
+
+
+def load(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(lesson):
+    return [cell for cell in lesson.cells if cell.cell_type == "code"]
+
+
+def printed(cell):
+    return "".join(out.get("text", "") for out in cell.outputs if out.output_type == "stream")
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_is_stored_as_it_ran(path):
+    lesson = load(path)
+    assert [c.execution_count for c in code(lesson)] == list(range(1, len(code(lesson)) + 1))
+    assert "widgets" not in lesson.metadata and lesson.metadata.kernelspec.name == "python3"
+    assert path.stat().st_size < 2_000_000
+    outputs = [out for cell in code(lesson) for out in cell.outputs]
+    assert not [out for out in outputs if out.output_type == "error"]
+    assert not [out for out in outputs if out.get("name") == "stderr"]
+    for out in outputs:
+        if "image/png" in out.get("data", {}):
+            assert out.metadata["image/png"]["alt"].strip()
+    assert sum(bool(printed(cell)) for cell in code(lesson)) >= 10
+    assert ": NO" not in "".join(map(printed, code(lesson)))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_keeps_its_budget(path):
+    lesson = load(path)
+    prose = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
+    assert len(lesson.cells) <= BUDGET["cells"]
+    assert sum(len(text.split()) for text in prose) <= BUDGET["words"]
+    assert max(len(cell.source.splitlines()) for cell in code(lesson)) <= BUDGET["lines"]
+    tags = [tag for cell in code(lesson) for tag in cell.metadata.get("tags", [])]
+    assert sum(tag.startswith("nbval") for tag in tags) <= BUDGET["ignored"]
+    assert not re.search(r"!\[\s*\]", "".join(prose))
+
+
+def test_each_claim_has_its_cell_and_its_verdict():
+    lessons = {path.stem[:2]: load(path) for path in LESSONS}
+    rows = list(csv.DictReader((COURSE / "claims.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) >= 8
+    for row in rows:
+        cells = [c for c in code(lessons[row["lesson"]])
+                 if row["tag"] in c.metadata.get("tags", [])]  # fmt: skip
+        assert len(cells) == 1, row
+        text = printed(cells[0])
+        assert f"claim {row['claim']}:" in text and f"verdict: {row['verdict']} (" in text
+        assert re.search(rf"{re.escape(row['figure'])} .*: yes", text), row
+
+
+def test_the_glossary_has_what_lesson_01_marks():
+    glossary = (COURSE / "glossary.md").read_text(encoding="utf-8").lower()
+    for term in ("noise", "flow time", "velocity", "clean guess", "ideal denoiser", "sampler"):
+        assert f"**{term}" in glossary
+
+
+def said(check, function):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        check(function)
+    return out.getvalue().strip()
+
+
+def test_stubs_say_not_yet_and_folded_solutions_are_right():
+    checks = {"noise_behind", "translated", "perfect_guess", "variations"}
+    lesson = load(COURSE / "01_noise.ipynb")
+    text = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
+    room = {"torch": torch, "spread": spread, "sample": sample, "add_noise": add_noise,
+            "ring": lambda n: torch.randn(n, 2)}  # fmt: skip
+    for solution in re.findall(r"```python\n(.*?)```", text, flags=re.S):
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(solution, room)
+    for name in checks:
+        check = getattr(exercises, name)
+        assert said(check, room[name]) == "right"
+        assert said(check, lambda *_: None) == "not yet"
+    stubs = [c for c in code(lesson) if "exercise" in c.metadata.get("tags", [])]
+    assert [printed(c).strip() for c in stubs] == ["not yet"] * len(checks)
+
+
+def towards(points, x_t, t, width):
+    away = x_t[:, None] - t[:, None, None] * points
+    return (-(away**2).sum(-1) / width).softmax(1) @ points
+
+
+@pytest.mark.parametrize("check, wrong, hint", [
+    (exercises.noise_behind, lambda x, v, t: x - (1 - spread(t, x)) * v, "goes back by 1 - t"),
+    (exercises.noise_behind, lambda x, v, t: x + spread(t, x) * v, "subtract"),
+    (exercises.noise_behind, lambda x, v, t: x - t * v, "stopped with RuntimeError"),
+    (exercises.translated, lambda f: lambda x, t, given=None: -f(x, t), "clock says 1 - t"),
+    (exercises.translated, lambda f: lambda x, t, given=None: f(x, 1 - t), "arrow"),
+    (exercises.perfect_guess, lambda p, x, t: p[torch.cdist(x, p).argmin(1)], "too sure"),
+    (exercises.perfect_guess,
+     lambda p, x, t: towards(p, x, t, 2 * (1 - t[:, None])), "divide by 2"),
+    (exercises.perfect_guess,
+     lambda p, x, t: towards(p, x, t, (1 - t[:, None]) ** 2), "the 2 is missing"),
+    (exercises.variations, lambda m, c, n, t: sample(m, n), "pure noise"),
+    (exercises.variations, lambda m, c, n, t: sample(m, add_noise(c, n, t)), "start=t"),
+    (exercises.variations, lambda m, c, n, t: add_noise(c, n, t), "let the sampler"),
+])  # fmt: skip
+def test_typical_wrong_answers_get_their_hint(check, wrong, hint):
+    assert said(check, wrong).startswith("hint: ") and hint in said(check, wrong)
