@@ -36,10 +36,11 @@ class Pixels:
 
 @lru_cache(maxsize=16)
 def _colours(height: int, width: int, device: str) -> tuple[Tensor, ...]:
-    """Per place: the empty place without drops (4, 3, H, W), what drops add (4, 3, H, W), and
+    """Per place: the bare place (4, 3, H, W), what stars, drops and flakes add (4, 3, H, W), and
     what the eight colours add to it (4, 8, 3, H, W), drops apart."""
-    empty = p.background(p.ClipFormat(height, width, 5, 8), device).amin(2)
-    drop = torch.zeros_like(empty)
+    fmt = p.ClipFormat(height, width, 1)
+    empty = p.background(fmt, device, weather=False)[:, :, 0]
+    drop = p.background(fmt, device)[:, :, 0] - empty
     drop[2:] = DROP.to(device)[:, None, None, None] - empty[2:]
     light = p.LIGHT.to(device)[:, None, None]
     paints = torch.cat([p.PALETTE.to(device) * light, p.BICYCLE.to(device)[:, None],
@@ -65,7 +66,7 @@ def explain(video: Tensor) -> Pixels:
     place = torch.stack(fit, 1).argmin(1)  # (B,)
 
     off = ((video + 1) / 2).sub_(empty[place][:, :, None])  # (B, 3, F, H, W)
-    wet = (place >= 2).nonzero()[:, 0]
+    wet = (place > 0).nonzero()[:, 0]
     if len(wet):
         off[wet] = _without(off[wet], drop[place[wet]][:, :, None], 1)
     best = torch.zeros_like(off[:, 0])
@@ -282,7 +283,8 @@ def find_actors(seen: Pixels, walls: Tensor, side: int) -> Actors:
     for row in walled[:, 0].nonzero()[:, 0].tolist():
         whole[row], share[row] = _shown(mask[row], area[row], centre[row], walls[clip[row]], side)
     colour = (votes * visible[..., None]).sum(1).argmax(-1)
-    shape = shape_misfit((patch * whole[..., None]).sum(1) / whole.sum(1).clamp(1)[:, None]).argmin(1)
+    mean = (patch * whole[..., None]).sum(1) / whole.sum(1).clamp(1)[:, None]
+    shape = shape_misfit(mean).argmin(1)
     position, radius = shape_geometry(shape, centre, deviation)
     _, sizes, _ = _templates(str(centre.device))
     visible = torch.where(walled, (area > 0.3 * SMALLEST) & (share > 0.08), visible)
@@ -332,7 +334,7 @@ def _shown(mask, area, centre, wall, side) -> tuple[Tensor, Tensor]:
     """
     width = mask.shape[-1]
     x = (torch.arange(width, device=mask.device) - width / 2) / side  # left edges of the columns
-    column, line = mask.sum(1) > 0.6, mask.sum(2) > 0.6  # (F, W), (F, H)
+    column, line = mask.sum(1) > 1.5, mask.sum(2) > 1.5  # (F, W), (F, H)
     left = centre[:, 1] < wall.mean()
     first = torch.where(column, x, 9.0).amin(1)
     last = torch.where(column, x + 1 / side, -9.0).amax(1)

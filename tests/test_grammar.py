@@ -1,0 +1,82 @@
+"""Words: what is said is understood, what is free is understood too, what is unknown is named."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minivid import grammar as g
+from minivid.errors import PromptError
+
+
+def maybe(words):
+    return st.sampled_from((None, *words))
+
+
+@st.composite
+def actors(draw, alone=True):
+    shape = draw(maybe(g.SHAPES) if alone else st.sampled_from(g.SHAPES))
+    action = draw(maybe(g.ACTIONS) if alone else st.sampled_from(g.PAIRED))
+    size = draw(maybe(g.SIZES)) if shape else None  # "something" has neither size nor colour
+    colour = draw(maybe(g.COLOURS)) if shape else None
+    speed = draw(maybe(g.SPEEDS)) if action in g.MOVES else None
+    return g.Actor(shape, colour, action, size, speed)
+
+
+@settings(max_examples=300, deadline=None)
+@given(actors(), maybe(g.PLACES), st.sampled_from(g.PHRASINGS + g.HELD_OUT_PHRASINGS))
+def test_one_actor_comes_back(actor, place, phrasing):
+    if actor == g.Actor() and place is None:
+        return  # "something" says nothing
+    description = g.Description((actor,), place)
+    text = g.say(description, phrasing)
+    assert g.parse(text) == description
+    assert set(text.split()) <= set(g.VOCABULARY) and text == " ".join(text.lower().split())
+
+
+@settings(max_examples=300, deadline=None)
+@given(actors(alone=False), actors(alone=False), maybe(g.PLACES),
+       st.sampled_from(g.PHRASINGS_FOR_TWO))
+def test_two_actors_come_back(one, two, place, phrasing):
+    description = g.Description((one, two), place)
+    assert g.parse(g.say(description, phrasing)) == description
+
+
+@pytest.mark.parametrize(
+    "prompt, actor, place",
+    [
+        ("A CAT riding a bicycle, in the rain!",
+         g.Actor("cat", None, "rides a bicycle"), "in the rain"),
+        ("quickly moves left: the small red ball",
+         g.Actor("ball", "red", "moves left", "small", "quickly"), None),
+        ("at night", g.Actor(), "at night"),
+        ("please film a frobnicating purple ring", g.Actor("ring", "purple"), None),
+    ],
+)
+def test_free_phrasing(prompt, actor, place):
+    assert g.parse(prompt) == g.Description((actor,), place)
+
+
+def test_unknown_words_are_named_with_their_neighbours():
+    known, unknown = g.words_of("a gren ball bouncing on zzzz")
+    assert known == ["a", "ball", "bouncing"]
+    assert "green" in unknown["gren"] and unknown["zzzz"] == []
+
+
+@pytest.mark.parametrize("prompt", ["", "  !?", "the of in", "hello world"])
+def test_nothing_known_is_an_error_of_one_line(prompt):
+    with pytest.raises(PromptError) as error:
+        g.parse(prompt)
+    assert "\n" not in str(error.value)
+
+
+def test_held_out_lists():
+    assert len(g.HELD_OUT_PAIRS) == len(set(g.HELD_OUT_PAIRS)) == 10
+    assert ("cat", "rides a bicycle", "in the rain") in g.HELD_OUT_TRIPLES
+    every = len(g.SHAPES) * len(g.ACTIONS) * len(g.PLACES)
+    assert 0.05 * every < len(g.HELD_OUT_TRIPLES) < 0.15 * every
+    for shape, action, place in g.HELD_OUT_TRIPLES:  # every pair inside a triple is still shown
+        shown = [t for t in ((shape, action, p) for p in g.PLACES) if t not in g.HELD_OUT_TRIPLES]
+        assert shown, f"a {shape} that {action} is never shown anywhere"
+    assert g.novelty(g.Actor("star", "green", "grows"), "by day") == "pair"
+    assert g.novelty(g.Actor("cat", "red", "rides a bicycle"), "in the rain") == "triple"
+    assert g.novelty(g.Actor("cat", "red", "rides a bicycle"), "by day") is None
