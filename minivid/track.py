@@ -307,7 +307,7 @@ def find_actors(seen: Pixels, walls: Tensor, side: int) -> Actors:
     mine = misfit.gather(-1, shape[:, None, None].expand(-1, frames, 1))[..., 0]
     other |= whole & (mine > 1.5 * misfit.amin(-1) + 0.02)
     upright = deviation[..., 0] * sizes[shape][:, 1:] / (deviation[..., 1] * sizes[shape][:, :1])
-    other |= whole & ((upright > 1.25 + 0.3 * walled) | (upright < 0.42))  # a squash makes it flat
+    other |= whole & ((upright > 1.4 + 0.2 * walled) | (upright < 0.36))  # a squash makes it flat
     return Actors(
         clip, shape, colour, position, radius, visible, missing, _changes(other & visible)
     )
