@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import torch
 
+from . import grammar as g
+
 Tensor = torch.Tensor
 QUICK = 0.34  # short sides a second: between "slowly" and "quickly"
+BOUNCES = g.ACTIONS.index("bounces")
 LARGE = 0.192  # radius in short sides: between "small" and "large"
 
 
@@ -136,7 +139,7 @@ def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Mot
         (fall.path, rest_x.path), (round_path.imag, round_path.real))], 1)  # (n, 5, F, 2)
     off = position - path[torch.arange(n), best]
     jump = (off.diff(dim=1).norm(dim=-1) * w[:, 1:] * w[:, :-1]).amax(1)
-    action = torch.where((misfit < 0.03) & (jump < 0.07), action, -1)
+    action = torch.where((misfit < 0.027) & (jump < 0.065), action, -1)
 
     size = radius.double().prod(-1).clamp(min=1e-8).sqrt()
     growth = regress(t.minimum(torch.arange(12, 20)[:, None] / 10), size, w)
@@ -179,7 +182,10 @@ def rides(seat: Tensor, saddle: Tensor, t: Tensor) -> bool:
     return bool((apart < 0.09).all() and moving and step.nan_to_num().max() < 0.25 / fps + 0.04)
 
 
-def hits(period: float, phase: float, seconds: float) -> list[float]:
-    """Times of contact with the ground within a clip, from a bounce's period and phase."""
+def hits(moves: Motion, actor: int, seconds: float) -> list[float]:
+    """Times of contact with the ground within a clip, if the actor bounces, from its parabolas."""
+    if int(moves.action[actor]) != BOUNCES:
+        return []
+    period, phase = float(moves.period[actor]), float(moves.phase[actor])
     times = [(n - phase) * period for n in range(-1, int(seconds / period) + 3)]
     return [h for h in times if 0 <= h < seconds]

@@ -1,7 +1,8 @@
 """The judge: reads a clip back into words, tracks and events, and holds it against a caption.
 
-Analysis by synthesis. `track` explains every pixel by what the world can hold, `motion` every
-track by how the world's actors can move; whatever is left over counts against the clip.
+Analysis by synthesis. `pixels` explains every pixel by what the world can hold, `shapes` and
+`track` make actors of them, `motion` finds how the world's actors could have moved so; whatever is
+left over counts against the clip.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import permutations
 import torch
 
 from . import grammar as g
-from . import motion, track
+from . import motion, pixels, track
 
 Tensor = torch.Tensor
 TOO_MUCH = 0.3  # share of the picture left unexplained at which a clip is called unreadable
@@ -25,11 +26,12 @@ class Reading:
 
     description: all words that could be read, None where the clip is unreadable; a word that
     could not be read is None. position, radius: (A, F, 2), A actors from left to right; visible:
-    (A, F) bool. wall: its left and right edge. presence: share of the frames in which an actor
-    should be seen and is. extras: frames with more in them than the description. switches: how
-    often a shape or colour changes. smoothness: mean size of the third difference of the tracks,
-    per frame cubed. residual: root mean square distance of the actors from their fitted paths.
-    events: per actor the seconds at which it hits the ground, between frames too.
+    (A, F) bool; position is NaN where one should be seen and is not. wall: its left and right
+    edge. presence: share of the frames in which an actor should be seen and is. extras: frames
+    with more in them than the description. switches: how often a shape or colour changes.
+    smoothness: mean size of the third difference of the tracks, per frame cubed. residual: root
+    mean square distance of the actors from their fitted paths. events: per actor the seconds at
+    which it hits the ground, between frames too.
     """
 
     description: g.Description | None
@@ -49,64 +51,72 @@ class Reading:
 def read(video: Tensor, fps: float = 8, chunk: int = 32) -> list[Reading]:
     """Read B clips: video (B, 3, F, H, W) in [-1, 1]. Any size, aspect and length."""
     with torch.inference_mode():
-        return [r for part in video.detach().float().split(chunk) for r in _read(part, fps)]
+        parts = video.detach().float().cpu().nan_to_num(9.0).split(chunk)
+        return [reading for part in parts for reading in _read(part, fps)]
 
 
 def _read(video: Tensor, fps: float) -> list[Reading]:
-    b, _, frames, height, width = video.shape
+    _, _, frames, height, width = video.shape
     side = min(height, width)
-    seen = track.explain(video)
-    walls = track.find_walls(seen, side)
-    actors = track.find_actors(seen, walls, side)
-    saddle = track.find_bicycles(seen, side)
-    left = track.unexplained(video, seen, actors, saddle, walls, side).cpu()
     t = torch.arange(frames) / fps
-    walled, riding = ~walls[:, 0].isnan(), (~saddle[..., 0].isnan()).float().mean(1) > 0.7
+    seen = pixels.explain(video)
+    walls = pixels.find_walls(seen)
+    actors = track.find_actors(seen, walls)
+    saddle = track.find_bicycles(seen)
+    left = track.unexplained(video, seen, actors, saddle, walls)  # (B, F)
     moves = motion.fit_motion(actors.position, actors.radius, actors.visible, t)
-    least = max(0.0045, 4 / side**2)
+    extras = (left > max(0.0045, 4 / side**2)).sum(1)
+    readable = left.mean(1) * side**2 / (height * width) < TOO_MUCH
+    riding = (~saddle[..., 0].isnan()).float().mean(1) > 0.7
     readings = []
-    for clip in range(b):
+    for clip, place in enumerate(seen.place.tolist()):
         rows = (actors.clip == clip).nonzero()[:, 0].tolist()
-        wall = tuple(walls[clip].tolist()) if walled[clip] else None
-        who, events = [], []
+        wall = None if walls[clip, 0].isnan() else tuple(walls[clip].tolist())
         for row in rows:
-            action = int(moves.action[row])
-            position, visible = actors.position[row], actors.visible[row]
-            if wall:
-                ok, misfit = motion.passes(position[:, 1], visible, wall, t)
-                action, moves.misfit[row] = (PASSES if ok else -1), misfit
-            elif riding[clip]:
-                seat = position + actors.radius[row] * torch.tensor([1.0, 0.0])
-                action = RIDES if motion.rides(seat, saddle[clip], t) else -1
-            who.append(_actor(actors, row, action, float(moves.speed[row])))
-            beat = float(moves.period[row]), float(moves.phase[row])
-            bounces = who[-1].action == "bounces"
-            events.append(motion.hits(*beat, float(t[-1])) if bounces else [])
+            if wall or riding[clip]:
+                _beside(actors, moves, row, wall, saddle[clip], t)
+        who = tuple(_actor(actors, moves, row) for row in rows)
         missing, visible = actors.missing[rows], actors.visible[rows]
         if riding[clip]:
             missing = missing | saddle[clip, :, 0].isnan()
         should = (missing | visible).sum()
-        position = actors.position[rows]
-        jerk = position.diff(n=3, dim=1).norm(dim=-1) if frames > 3 else torch.zeros(0)
-        readable = left[clip].mean() * side**2 / (height * width) < TOO_MUCH
+        position = actors.position[rows].masked_fill(actors.missing[rows][..., None], torch.nan)
+        jerk = position.diff(n=3, dim=1).norm(dim=-1).nanmean() if frames > 3 else torch.tensor(0.0)
+        misfit = moves.misfit[rows].amax() if rows else torch.tensor(0.0)
         readings.append(Reading(
-            g.Description(tuple(who), g.PLACES[seen.place[clip]]) if readable else None,
+            g.Description(who, g.PLACES[place]) if readable[clip] else None,
             position, actors.radius[rows], visible, wall, bool(riding[clip]),
-            float((visible & ~missing).sum() / should) if should else 0.0,
-            int((left[clip] > least).sum()), int(actors.switches[rows].sum()),
-            float(jerk.mean()) if jerk.numel() else 0.0,
-            float(moves.misfit[rows].max()) if rows and frames > 2 else 0.0, events))
+            presence=float((visible & ~missing).sum() / should) if should else 0.0,
+            extras=int(extras[clip]), switches=int(actors.switches[rows].sum()),
+            smoothness=float(jerk.nan_to_num()), residual=float(misfit.nan_to_num()),
+            events=[motion.hits(moves, row, float(t[-1])) for row in rows],
+        ))
     return readings
 
 
-def _actor(actors: track.Actors, row: int, action: int, speed: float) -> g.Actor:
+def _beside(actors: track.Actors, moves: motion.Motion, row: int, wall, saddle: Tensor,
+            t: Tensor) -> None:
+    """Beside a wall, or on a bicycle, an actor does what these are for, or nothing known."""
+    position, visible = actors.position[row], actors.visible[row]
+    if wall:
+        ok, moves.misfit[row] = motion.passes(position[:, 1], visible, wall, t)
+        moves.action[row] = PASSES if ok else -1
+    else:
+        seat = position + actors.radius[row] * torch.tensor([1.0, 0.0])
+        ok = motion.rides(seat.masked_fill(~visible[:, None], torch.nan), saddle, t)
+        moves.action[row] = RIDES if ok else -1
+
+
+def _actor(actors: track.Actors, moves: motion.Motion, row: int) -> g.Actor:
+    """One actor in words."""
+    action = int(moves.action[row])
     name = g.ACTIONS[action] if action >= 0 else None
     size = actors.radius[row][actors.visible[row]].prod(-1).sqrt()
     size = float(size.quantile(0.6)) if len(size) else 0.0
     return g.Actor(
         g.SHAPES[actors.shape[row]], g.COLOURS[actors.colour[row]], name,
         g.SIZES[int(size > motion.LARGE)] if name is None or name in g.SIZED else None,
-        g.SPEEDS[int(abs(speed) > motion.QUICK)] if name in g.MOVES else None,
+        g.SPEEDS[int(abs(moves.speed[row]) > motion.QUICK)] if name in g.MOVES else None,
     )
 
 
@@ -114,13 +124,7 @@ def _actor(actors: track.Actors, row: int, action: int, speed: float) -> g.Actor
 
 PARTS = ("actor", "colour", "size", "action", "speed", "place", "count",
          "presence", "no extras", "no switches")
-_WORDS = {
-    "actor": "shape",
-    "colour": "colour",
-    "size": "size",
-    "action": "action",
-    "speed": "speed",
-}
+_WORDS = {"actor": "shape", **{word: word for word in ("colour", "size", "action", "speed")}}
 
 
 @dataclass

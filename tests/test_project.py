@@ -20,9 +20,9 @@ MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments",
     "grammar paint layers cost media checkpoints distributed claims",
-    "world flow guidance text autoencoder tokens motion track show",
-    "transformer convnet sampling verify pictures",
-    "train presets",
+    "world flow guidance text autoencoder tokens motion pixels shapes show",
+    "transformer convnet sampling track pictures",
+    "train presets verify",
     "recipes course",
     "generate runs exercises",
     "evaluate doctor",
