@@ -14,7 +14,7 @@ from . import grammar as g
 
 Tensor = torch.Tensor
 QUICK = 0.34  # short sides a second: between "slowly" and "quickly"
-BOUNCES = g.ACTIONS.index("bounces")
+BOUNCES, GROWS, SHRINKS = (g.ACTIONS.index(a) for a in ("bounces", "grows", "shrinks"))
 LARGE = 0.192  # radius in short sides: between "small" and "large"
 
 
@@ -111,18 +111,17 @@ def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Mot
         none = torch.full((n,), torch.nan)
         return Motion(torch.full((n,), -1), none, none, none, none)
     y, x = position.double().unbind(-1)
-    seconds = float(t[-1])
-    rests = torch.linspace(min(0.35, seconds), min(3.6, seconds), 48, dtype=t.dtype)[:, None]
-    rest_y, rest_x = (regress(torch.zeros_like(t)[None], z, w) for z in (y, x))
+    rests = torch.linspace(min(0.35, float(t[-1])), min(3.6, float(t[-1])), 48).double()[:, None]
+    rest_y, rest_x = (regress(0 * t[None], z, w) for z in (y, x))
     up, across = (regress(t.minimum(rests), z, w) for z in (y, x))  # moves, then rests
     fall, period, phase = fit_bounce(y + radius[..., 0].double(), t, w)
     fall.path = fall.path - radius[..., 0]
-    circle, arm, round_path = fit_circle(y, x, t, w)
+    circle, arm, ring = fit_circle(y, x, t, w)
 
-    hypot = torch.hypot
-    error = torch.stack([hypot(rest_y.error, rest_x.error), hypot(rest_y.error, across.error),
-                         hypot(up.error, rest_x.error), hypot(fall.error, rest_x.error),
-                         circle], 1)  # (n, 5)
+    # stands still, moves across, moves up or down, bounces, circles
+    error = torch.stack([
+        torch.hypot(rest_y.error, rest_x.error), torch.hypot(rest_y.error, across.error),
+        torch.hypot(up.error, rest_x.error), torch.hypot(fall.error, rest_x.error), circle], 1)
     error[:, 1:] += torch.tensor([0.002, 0.002, 0.003, 0.003])  # of equals, the simpler
     error[:, 1] += 9.0 * (across.slope.abs() < 0.09)
     error[:, 2] += 9.0 * (up.slope.abs() < 0.09)
@@ -133,21 +132,27 @@ def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Mot
     speed = speed.gather(1, best[:, None])[:, 0]
     action = torch.tensor([0, 2, 4, 5, 6])[best] - (speed < 0).long()  # left before right, ...
 
-    # no path explains a jump
-    path = torch.stack([torch.stack([a, b], -1) for a, b in (
-        (rest_y.path, rest_x.path), (rest_y.path, across.path), (up.path, rest_x.path),
-        (fall.path, rest_x.path), (round_path.imag, round_path.real))], 1)  # (n, 5, F, 2)
-    off = position - path[torch.arange(n), best]
-    jump = (off.diff(dim=1).norm(dim=-1) * w[:, 1:] * w[:, :-1]).amax(1)
-    action = torch.where((misfit < 0.027) & (jump < 0.065), action, -1)
-
-    size = radius.double().prod(-1).clamp(min=1e-8).sqrt()
-    growth = regress(t.minimum(torch.arange(12, 20)[:, None] / 10), size, w)
-    ratio = growth.path[:, -1] / growth.path[:, 0].clamp(min=0.02)
-    sizing = ((ratio > 1.22) | (ratio < 1 / 1.22)) & (growth.error < 0.012) & (error[:, 0] < 0.045)
-    action = torch.where(sizing, torch.where(ratio > 1, 7, 8), action)
-    misfit = torch.where(sizing, hypot(growth.error, error[:, 0]), misfit)
+    path_y = torch.stack([rest_y.path, rest_y.path, up.path, fall.path, ring.imag], 1)
+    path_x = torch.stack([rest_x.path, across.path, rest_x.path, rest_x.path, ring.real], 1)
+    off = position - torch.stack([path_y, path_x], -1)[torch.arange(n), best]  # (n, F, 2)
+    jump = (off.diff(dim=1).norm(dim=-1) * w[:, 1:] * w[:, :-1]).amax(1)  # no path explains one
+    growth, wobble, steady = fit_growth(radius, t, w)
+    action = torch.where((misfit < 0.027) & (jump < 0.065) & steady, action, -1)
+    sizing = (growth != 0) & (error[:, 0] < 0.045)
+    action = torch.where(sizing, torch.where(growth > 0, GROWS, SHRINKS), action)
+    misfit = torch.where(sizing, torch.hypot(wobble, error[:, 0]), misfit)
     return Motion(action, speed, misfit, period, phase)
+
+
+def fit_growth(radius: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Growing for a while, then no more: 1, -1 (shrinking) or 0 (neither) (n,), rms distance from
+    it (n,), and whether the size stays about the same, but for squashes (n,)."""
+    size = radius.double().prod(-1).clamp(min=1e-8).sqrt()
+    steady = regress(0 * t[None], size, w).error < 0.025
+    line = regress(t.minimum(torch.arange(12, 20)[:, None] / 10), size, w)
+    ratio = line.path[:, -1] / line.path[:, 0].clamp(min=0.02)
+    way = (ratio > 1.22).long() - (ratio < 1 / 1.22).long()
+    return way * (line.error < 0.012), line.error, steady
 
 
 def passes(x: Tensor, visible: Tensor, wall: tuple[float, float], t: Tensor) -> tuple[bool, float]:

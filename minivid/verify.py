@@ -149,7 +149,7 @@ def score(readings: list[Reading], captions: list[str | g.Description]) -> Score
     """Hold each reading against its caption (or `Description`), part by part and all together.
 
     Which of two actors is which is not told, so the better assignment counts. In clips of under
-    five frames nobody can see what is done, so action and speed are not judged.
+    nine frames nobody can be sure what is done, so action and speed are not judged.
     """
     parts, together, swapped = {name: [] for name in PARTS}, [], []
     for reading, caption in zip(readings, captions, strict=True):
@@ -177,7 +177,7 @@ def _compare(reading: Reading, asked: g.Description) -> tuple[dict[str, bool | N
     words = best
     found = {part: None if all(w[part] is None for w in words) else
              all(w[part] is not False for w in words) for part in _WORDS}
-    if reading.visible.shape[-1] < 5:
+    if reading.visible.shape[-1] < 9:
         found["action"] = found["speed"] = None
     found["place"] = None if asked.place is None else asked.place == got.place
     found["count"] = len(asked.actors) == len(got.actors)
