@@ -81,13 +81,14 @@ def find_blobs(seen: Pixels, walls: Tensor) -> Blobs:
     which = torch.stack([count > 0, count > 1], 1).nonzero()  # (R, 2) clip and left or right
     clip, right = which.unbind(1)
     mask = mask[clip]  # (R, F, H, W)
-    for row in (count[clip] == 2).nonzero()[:, 0].tolist():
-        left = x < cut[clip[row]][:, None]  # (F, W)
-        mask[row] *= (left ^ bool(right[row]))[:, None]
+    pair = (count[clip] == 2).nonzero()[:, 0]
+    left = x < cut[clip[pair]][..., None]  # (n, F, W)
+    mask[pair] *= (left ^ right[pair].bool()[:, None, None])[:, :, None]
     flat = mask.flatten(0, 1)
     area, centre, deviation = shapes.locate(flat)
     patch = shapes.patches(flat, centre, deviation)
-    votes = torch.stack([(mask * (seen.cls[clip] == k)).sum((2, 3)) for k in range(6)], -1)
+    cls = seen.cls[clip]
+    votes = torch.stack([(mask * (cls == k)).sum((2, 3)) for k in range(6)], -1)
     area, centre, deviation, patch = (
         v.unflatten(0, (-1, frames)) for v in (area, centre, deviation, patch)
     )
@@ -117,7 +118,7 @@ def find_actors(seen: Pixels, walls: Tensor) -> Actors:
     shape = shapes.misfit(mean).argmin(1)
     position, radius = shapes.geometry(shape, blobs.centre, blobs.deviation)
     other = _other_shape(blobs, shape, radius, whole, walled)
-    other |= _other_colour(blobs.votes, colour) & (share > 0.35)  # slivers mix with the wall
+    other |= _other_colour(blobs.votes, colour) & (share > 0.6)  # slivers mix with the wall
     missing = ~visible
     for row in beside:
         _look_past_wall(walls[blobs.clip[row]], int(shape[row]), share[row], whole[row],
@@ -248,14 +249,15 @@ def unexplained(video: Tensor, seen: Pixels, actors: Actors, saddle: Tensor,
         if not len(rows):
             continue
         cover = p.coverage(s, position[rows], actors.radius[rows], y, x, side)  # (n, F, H, W)
-        wide, core = _widen(cover), 1 - _widen(1 - cover)
-        for row, over, within in zip(rows.tolist(), wide, core):
+        beside, core = _near(cover > 0.3), ~_near(cover < 0.9)
+        for row, over, within in zip(rows.tolist(), beside, core):
             clip, colour = int(actors.clip[row]), actors.colour[row]
-            left[clip] &= over < 0.3
+            left[clip] &= ~over
             wrong = (seen.cls[clip] != colour) | (seen.alpha[clip] < 0.6)
-            spoilt[clip] |= (within > 0.9) & wrong & clear[clip]
+            spoilt[clip] |= within & wrong & clear[clip]
     for clip in (~saddle[:, :, 0].isnan()).any(1).nonzero()[:, 0].tolist():
-        left[clip] &= _widen(p.bicycle_coverage(saddle[clip].nan_to_num(9.0), y, x, side)) < 0.3
+        cover = p.bicycle_coverage(saddle[clip].nan_to_num(9.0), y, x, side)
+        left[clip] &= ~_near(cover > 0.3)
     for clip in (~walls[:, 0].isnan()).nonzero()[:, 0].tolist():
         inside = ((x > walls[clip, 0] + 1.2 / side) & (x < walls[clip, 1] - 1.2 / side))[0]
         wall = (p.WALL * p.LIGHT[seen.place[clip]])[:, None, None, None]
@@ -264,8 +266,6 @@ def unexplained(video: Tensor, seen: Pixels, actors: Actors, saddle: Tensor,
     return (left | spoilt).sum((2, 3)) / side**2
 
 
-def _widen(cover: Tensor) -> Tensor:
-    """Coverage (..., F, H, W) made wider by two pixels of a 48x48 film all around."""
-    reach = max(1, round(min(cover.shape[-2:]) / 24))
-    wide = F.max_pool2d(cover, (2 * reach + 1, 1), 1, (reach, 0))
-    return F.max_pool2d(wide, (1, 2 * reach + 1), 1, (0, reach))
+def _near(mask: Tensor) -> Tensor:
+    """Within two pixels (of a 48x48 film) of a mask (..., H, W) of bool."""
+    return shapes.around(mask.float(), max(1, round(min(mask.shape[-2:]) / 24))) > 0.5

@@ -48,7 +48,7 @@ class Reading:
     events: list[list[float]] = field(default_factory=list)
 
 
-def read(video: Tensor, fps: float = 8, chunk: int = 32) -> list[Reading]:
+def read(video: Tensor, fps: float = 8, chunk: int = 16) -> list[Reading]:
     """Read B clips: video (B, 3, F, H, W) in [-1, 1]. Any size, aspect and length."""
     with torch.inference_mode():
         parts = video.detach().float().cpu().nan_to_num(9.0).split(chunk)

@@ -40,7 +40,7 @@ def blurred(video, sigma=0.7, noise=0.06):
 
 @pytest.mark.parametrize("cast", ["one", "two"])
 def test_real_clips_are_read_whole(cast):
-    clip, truth = clips(160, cast=cast)
+    clip, truth = clips(128, cast=cast)
     scores = score(read(clip.video), truth)
     assert scores.rate() >= 0.99, {part: scores.rate(part) for part in PARTS}
     assert score(read(clip.video[:32]), clip.caption[:32]).rate() >= 0.96
@@ -66,7 +66,7 @@ def test_single_pictures_are_judged_by_what_a_picture_can_show():
 
 
 def test_blur_and_noise_are_tolerated():
-    clip, truth = clips(96, cast="any")
+    clip, truth = clips(64, cast="any")
     assert score(read(blurred(clip.video)), truth).rate() >= 0.97
 
 
