@@ -16,17 +16,20 @@ from .pixels import BIKE, STRANGE, Pixels
 
 Tensor = torch.Tensor
 SMALLEST = 0.010  # area in short sides squared: less is no actor
+SHAPELESS = 0.06  # misfit of a blob that is none of the shapes (real ones stay below 0.05)
 
 
 @dataclass
 class Actors:
-    """R actors in all clips: clip (R,) which they are in, shape and colour (R,), position, radius
-    (R, F, 2), visible (R, F), missing (R, F) where one should be seen and is not, switches (R,)
-    how often shape or colour change.
+    """R actors in all clips: clip (R,) which they are in, shape and colour (R,) the nearest ones,
+    shapely (R,) whether it is that shape at all, position, radius (R, F, 2), visible (R, F),
+    missing (R, F) where one should be seen and is not, switches (R,) how often shape or colour
+    change.
     """
 
     clip: Tensor
     shape: Tensor
+    shapely: Tensor
     colour: Tensor
     position: Tensor
     radius: Tensor
@@ -115,7 +118,7 @@ def find_actors(seen: Pixels, walls: Tensor) -> Actors:
 
     colour = (blobs.votes * visible[..., None]).sum(1).argmax(-1)
     mean = (blobs.patch * whole[..., None]).sum(1) / whole.sum(1).clamp(1)[:, None]
-    shape = shapes.misfit(mean).argmin(1)
+    misfit, shape = shapes.misfit(mean).min(1)
     position, radius = shapes.geometry(shape, blobs.centre, blobs.deviation)
     other = _other_shape(blobs, shape, radius, whole, walled)
     other |= _other_colour(blobs.votes, colour) & (share > 0.6)  # slivers mix with the wall
@@ -123,8 +126,8 @@ def find_actors(seen: Pixels, walls: Tensor) -> Actors:
     for row in beside:
         _look_past_wall(walls[blobs.clip[row]], int(shape[row]), share[row], whole[row],
                         position[row], radius[row], visible[row], missing[row])
-    return Actors(blobs.clip, shape, colour, position, radius, visible, missing,
-                  _changes(other & visible))
+    return Actors(blobs.clip, shape, misfit < SHAPELESS, colour, position, radius, visible,
+                  missing, _changes(other & visible))
 
 
 def _other_colour(votes: Tensor, colour: Tensor) -> Tensor:

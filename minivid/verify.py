@@ -114,7 +114,8 @@ def _actor(actors: track.Actors, moves: motion.Motion, row: int) -> g.Actor:
     size = actors.radius[row][actors.visible[row]].prod(-1).sqrt()
     size = float(size.quantile(0.6)) if len(size) else 0.0
     return g.Actor(
-        g.SHAPES[actors.shape[row]], g.COLOURS[actors.colour[row]], name,
+        g.SHAPES[actors.shape[row]] if actors.shapely[row] else None,
+        g.COLOURS[actors.colour[row]], name,
         g.SIZES[int(size > motion.LARGE)] if name is None or name in g.SIZED else None,
         g.SPEEDS[int(abs(moves.speed[row]) > motion.QUICK)] if name in g.MOVES else None,
     )

@@ -415,6 +415,19 @@ def test_films_drawn_by_another_hand_are_read(draw, colour, place, path, actor):
     assert float(at[0]) == pytest.approx(y / 48 - 0.5, abs=0.03)
 
 
+def draw_shard(d, cx, cy, r, colour, sky):
+    d.polygon(corners([(-1, -1), (0.2, -0.4), (1, -1), (-0.2, 1), (-1, 0)], cx, cy, r), fill=colour)
+    d.polygon(corners([(1, 0.2), (1.3, 1), (0.5, 1)], cx, cy, r), fill=colour)
+
+
+def test_what_is_no_shape_is_called_none():
+    (reading,) = read(pillow_film(draw_shard, (230, 40, 40), DAY, lambda t: (24, 24, 8)))
+    (actor,) = reading.description.actors
+    assert actor.shape is None and actor.colour == "red"
+    assert score([reading] * 2, ["something by day", "a red ball"]).rate("actor") == 0
+    assert "found ?" in report(reading, "a red ball")
+
+
 # ---------------------------------------------------------------- score and report
 
 
