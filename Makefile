@@ -6,7 +6,7 @@ BIN := .venv/bin
 NOTEBOOKS = $(sort $(wildcard course/*.ipynb))
 STAMP := .venv/.minivid
 
-.PHONY: help lab video test lint train bench notebooks
+.PHONY: help lab video test lint mutants train bench notebooks
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -31,6 +31,9 @@ test: lint  ## lint, then the tests, then every notebook against its stored outp
 
 lint: $(STAMP)  ## ruff over everything
 	$(BIN)/ruff check .
+
+mutants: $(STAMP)  ## break the package on purpose, and see that lesson 01 notices (minutes)
+	$(BIN)/python tests/mutants.py
 
 train: $(STAMP)  ## train a network: make train NAME=autoencoder
 	$(BIN)/minivid train $(NAME)

@@ -160,6 +160,17 @@ def verify_manifest() -> list[str]:
     return problems + [f"{stray} lies there, but the manifest does not know it" for stray in strays]
 
 
+def misfits(preset: str) -> list[str]:
+    """Networks that were trained on top of others than those that are here now, one line each."""
+    entries, problems = manifest(), []
+    for name, entry in sorted(entries.items()):
+        for below, digest in entry.get("built_on", {}).items() if entry["preset"] == preset else ():
+            if entries.get(f"{below}-{preset}", {}).get("sha256") != digest:
+                problems.append(f"{name} was trained with another {below} than the one here: "
+                                f"`minivid train {entry['kind']} --preset {preset}`")
+    return problems
+
+
 def sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, in hex."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

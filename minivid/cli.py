@@ -185,7 +185,9 @@ def evaluate(args: argparse.Namespace) -> int:
     machine = Machine.load(args.preset)
     scores = judge.evaluate(machine, args.prompts, args.seeds, tick)
     if args.record:
-        checkpoints.annotate("transformer", machine.preset.name, scores=scores)
+        of = {n: checkpoints.manifest()[f"{n}-{machine.preset.name}"]["sha256"]
+              for n in ("autoencoder", "text", "transformer")}
+        checkpoints.annotate("transformer", machine.preset.name, scores={**scores, "of": of})
     print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     return 0
 

@@ -124,6 +124,8 @@ def trained() -> Finding:
     if broken:
         return Finding("checkpoints", "damaged", f"{'; '.join(broken)}. Restore what was shipped "
                                                  "with: git checkout data/checkpoints")
+    if misfits := checkpoints.misfits(name):
+        return Finding("checkpoints", "do not fit together", "; then ".join(misfits))
     size = sum(path.stat().st_size for path in paths)
     return Finding("checkpoints", f"{', '.join(path.stem for path in paths)}: {size / 1e6:.1f} MB, "
                                   f"whole ({len(known)} in the manifest)")

@@ -13,7 +13,7 @@ import torch
 
 from . import checkpoints
 from .autoencoder import GROUP, Autoencoder
-from .errors import FormatError
+from .errors import CheckpointError, FormatError
 from .guidance import Guided
 from .layers import Condition
 from .paint import ClipFormat
@@ -42,9 +42,14 @@ class Machine:
 
     @staticmethod
     def load(preset: str | None = None, device: str | torch.device | None = None) -> Machine:
-        """From the shipped checkpoints. Raises `CheckpointError` if one is missing or damaged."""
+        """From the shipped checkpoints.
+
+        Raises `CheckpointError` if one is missing or damaged, or was trained with others.
+        """
         device = best_device(device)
         size = choose(preset, device)
+        if misfit := checkpoints.misfits(size.name):
+            raise CheckpointError("; then ".join(misfit))
         path = {n: checkpoints.find(n, size.name) for n in ("autoencoder", "text", "transformer")}
         return Machine(load_autoencoder(path["autoencoder"], device),
                        load_link(path["text"], device),

@@ -25,9 +25,9 @@ class Preset:
     held_out: tuple[tuple[int, int], ...]  # never trained on: one wide, one tall
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     transformer: TransformerConfig = TransformerConfig()
-    pool: int = 12288  # clips encoded once and trained on again and again
+    pool: int = 24576  # clips encoded once and trained on again and again
     batch: dict = field(default_factory=lambda: {"autoencoder": 24, "text": 128, "transformer": 64})
-    minutes: dict = field(default_factory=lambda: {"autoencoder": 15, "text": 2, "transformer": 60})
+    minutes: dict = field(default_factory=lambda: {"autoencoder": 25, "text": 2, "transformer": 60})
 
     @property
     def text(self) -> TextConfig:
@@ -51,6 +51,7 @@ PRESETS = {
         ClipFormat(48, 48, 17, 8),
         aspects=((48, 48), (48, 72), (72, 48)),
         held_out=((48, 60), (60, 48)),
+        transformer=TransformerConfig(depth=4),
     ),
     "gpu": Preset(
         "gpu",

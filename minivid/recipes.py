@@ -24,6 +24,12 @@ Tensor = torch.Tensor
 UNSEEN = 1 << 40  # seeds from here on are never trained on
 
 
+def below(preset: Preset, *names: str) -> tuple[dict, dict]:
+    """Where the networks are that another is built on, and the sha256 of each for the manifest."""
+    paths = {name: checkpoints.find(name, preset.name) for name in names}
+    return paths, {"built_on": {name: checkpoints.sha256(path) for name, path in paths.items()}}
+
+
 def seeds_for(step: int, batch: int, seed: int) -> Tensor:
     """Clip seeds of a step: a function of seed, step and place in the batch, all below UNSEEN."""
     return (seed * 7_919 << 24) % UNSEEN + step * batch + torch.arange(batch)
@@ -52,7 +58,7 @@ class AutoencoderRecipe:
         self.preset, self.seed, self.device = preset, seed, device
         torch.manual_seed(seed)
         self.model = Autoencoder(preset.autoencoder).to(device)
-        self.batch, self.tokens = preset.batch[self.kind], None
+        self.batch, self.tokens, self.made_from = preset.batch[self.kind], None, {}
 
     def prepare(self, progress=None, size: int | None = None) -> None:
         """Nothing is prepared: every step films new clips."""
@@ -155,9 +161,10 @@ class TextRecipe:
         self.batch, self.tokens = preset.batch[self.kind], None
 
     def prepare(self, progress=None, size: int | None = None) -> None:
-        path = checkpoints.find("autoencoder", self.preset.name)
-        autoencoder = load_autoencoder(path, self.device)
-        size = size or min(self.preset.pool, 64 * self.batch)
+        path, self.made_from = below(self.preset, "autoencoder")
+        autoencoder = load_autoencoder(path["autoencoder"], self.device)
+        size = min(size or self.preset.pool, 64 * self.batch)
+        self.made_from["clips"] = size
         self.pool = pools(self.preset, autoencoder, self.seed, self.device, size, progress,
                           self.preset.aspects[:1])[0]
 
@@ -187,16 +194,19 @@ def load_link(path, device="cpu") -> Link:
 # ---------------------------------------------------------------- transformer
 
 
-def noise_levels(frame_of: Tensor, batch: int, dice: torch.Generator, shift: float) -> Tensor:
-    """A noise level for each token, (B, N): mostly one for the whole clip.
+def noise_levels(step: int, frame_of: Tensor, batch: int, dice: torch.Generator,
+                 shift: float) -> Tensor:
+    """Mostly one noise level for a whole clip (B,); in every fifth step one for each token (B, N).
 
-    In a tenth of the clips frame 0 is already clean (t = 1), in a tenth the first two or three
-    latent frames are: so one network also learns to film a picture, and to continue a clip.
+    There the first one, two or three latent frames are already clean (t = 1): so one network also
+    learns to film a picture, and to continue a clip. (Levels of whole clips are cheaper.)
     """
-    t = sample_t(batch, dice, shift=shift)[:, None].expand(-1, len(frame_of))
-    given = torch.randint(20, (batch, 1), generator=dice)  # clean latent frames, if 1, 2 or 3
-    given = torch.where(given < 2, 1, torch.where(given < 4, given, 0))
-    return torch.where((frame_of >= 0) & (frame_of < given), 1.0, t)
+    t = sample_t(batch, dice, shift=shift)
+    if step % 5 < 4:
+        return t
+    given = torch.randint(4, (batch, 1), generator=dice)  # half of them: frame 0 alone
+    given = given.clamp(1, int(frame_of.max()))
+    return torch.where((frame_of >= 0) & (frame_of < given), 1.0, t[:, None])
 
 
 class TransformerRecipe:
@@ -213,10 +223,11 @@ class TransformerRecipe:
         self.tokens = self.batch * preset.packing().pictures
 
     def prepare(self, progress=None, size: int | None = None) -> None:
-        find = checkpoints.find
-        autoencoder = load_autoencoder(find("autoencoder", self.preset.name), self.device)
-        link = load_link(find("text", self.preset.name), self.device)
+        path, self.made_from = below(self.preset, "autoencoder", "text")
+        autoencoder = load_autoencoder(path["autoencoder"], self.device)
+        link = load_link(path["text"], self.device)
         size = size or self.preset.pool
+        self.made_from["clips"] = size
         self.pools = pools(self.preset, autoencoder, self.seed, self.device, size, progress)
         with torch.no_grad():
             self.text = [
@@ -227,7 +238,7 @@ class TransformerRecipe:
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         pool, rows = draw(self.pools, step, self.batch, dice)
         frame_of = pool.packing.frame_of()
-        t = noise_levels(frame_of, self.batch, dice, self.shift)
+        t = noise_levels(step, frame_of, self.batch, dice, self.shift)
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
         noise = torch.randn(self.batch, *pool.tokens.shape[1:], generator=dice)
         rows, t, dropped, noise = (mine(x).to(self.device) for x in (rows, t, dropped, noise))

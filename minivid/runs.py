@@ -34,6 +34,11 @@ def in_progress(name: str, preset: str) -> Path:
     return Path(os.environ.get("MINIVID_RUNS", "runs")) / f"{name}-{preset}.safetensors"
 
 
+def clips_in(minutes: float | None, pool: int) -> int:
+    """How many clips are encoded before a training: fewer than the preset's pool in a short one."""
+    return pool if minutes is None else min(pool, max(1024, int(2048 * minutes)))
+
+
 def steps_in(recipe, seconds: float) -> int:
     """How many steps fit in that many seconds: a few are tried, and undone."""
     trial = Training(recipe.model, recipe.loss, 10_000, recipe.lr, ema=0)
@@ -73,8 +78,11 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     recipe = RECIPES[name](size, seed, device)
     tell = say if distributed.main_process() else lambda line: None
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
-    recipe.prepare(ticker("clips encoded", tell))
-    about = {"kind": name, "preset": size.name, "config": recipe.config()}
+    before = checkpoints.load(state, f"training {name}")[1] if resume else {}
+    clips = before.get("clips") or clips_in(minutes, size.pool)
+    recipe.prepare(ticker("clips encoded", tell), clips)
+    about = {"kind": name, "preset": size.name, "config": recipe.config(),
+             "command": "minivid " + shlex.join(sys.argv[1:]), **recipe.made_from}
     if warm:
         about["begun_from"] = shipped(recipe, size.name)
     if not steps and not resume:
@@ -83,9 +91,13 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema,
                    recipe.tokens)
     if resume:
-        before = run.load(state, name)
+        run.load(state, name)
         begin -= before["wall_seconds"]
         about |= {k: before[k] for k in ("begun_from",) if k in before}
+        about["command"] = f"{before['command']} && {about['command']}"
+        if before.get("built_on") != about.get("built_on"):
+            raise MinividError(f"{state} was begun on other networks than those that are here now "
+                               f"({', '.join(about['built_on'])}). Train without --resume.")
         run.steps = steps or run.steps
         tell(f"resumed at step {run.step} of {run.steps}")
     carry_on(run, state, about, begin, tell)
@@ -136,11 +148,10 @@ def keep(recipe, run: Training, path: Path, about: dict, seconds: float, listed:
     half = {n: x.to(torch.float16) for n, x in recipe.model.state_dict().items()}
     checkpoints.save(path, half, about)
     if listed:
-        facts = {k: about[k] for k in ("config", "begun_from") if k in about}
-        command = "minivid " + shlex.join(sys.argv[1:])
+        facts = {k: v for k, v in about.items() if k not in ("kind", "preset")}
         checkpoints.record(recipe.kind, about["preset"], path, seed=run.seed, steps=run.steps,
                            wall_seconds=round(seconds, 1), hardware=hardware(run.device),
-                           command=command, **facts)
+                           **facts)
 
 
 def ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:

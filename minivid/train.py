@@ -56,15 +56,6 @@ def autocast(device: torch.device | str):
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low_precision(device))
 
 
-def plain_attention(device: torch.device | str):
-    """On a CPU attention as plain matrix products: the fused kernel's way back is slower there."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    fused = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
-    plain = torch.device(device).type == "cpu"
-    return sdpa_kernel([SDPBackend.MATH] if plain else [*fused, SDPBackend.MATH])
-
-
 def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.Optimizer]:
     """Muon (K. Jordan, 2024) for hidden matrices, AdamW for everything else.
 
@@ -127,7 +118,7 @@ class Training:
                 group["lr"] = group["peak"] * schedule(self.step, self.steps)
             optimizer.zero_grad()
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
-        with autocast(self.device), plain_attention(self.device):
+        with autocast(self.device):
             loss = self.loss(self.wrapped, self.step, dice)
             loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

@@ -87,7 +87,8 @@ class Transformer(nn.Module):
         layout = given.layout
         text, text_mask, pooled = self.words(given)
         level = self.level(t if t.ndim == 2 else t[:, None], pooled)  # (B, N|1, 5, d)
-        x = self.by_kind(self.into, x_t, layout) + self.kind[layout.kind] + self.address(layout)
+        x = self.by_kind(self.into, x_t, layout)
+        x = x + (self.kind[layout.kind] + self.address(layout)).to(x.dtype)  # (B, N, d)
         turn, mask = self.rotary(layout.positions), self.mask(given)
         for block in self.blocks:
             x = block(x, level, turn, mask, text, text_mask)

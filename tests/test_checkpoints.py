@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from minivid import checkpoints
 from minivid.errors import CheckpointError
+from minivid.generate import Machine
 
 
 def some_tensors(seed=0):
@@ -131,6 +132,23 @@ def test_the_manifest_knows_its_files(data):
     assert checkpoints.verify_manifest() == ["text-laptop: text-laptop.safetensors is gone"]
     with pytest.raises(CheckpointError, match="is gone"):
         checkpoints.find("text", "laptop")
+
+
+def test_networks_trained_on_others_than_those_here_are_named(data):
+    for name, on in (("autoencoder", ()), ("text", ("autoencoder",))):
+        path = data / f"{name}-laptop.safetensors"
+        checkpoints.save(path, some_tensors(), {"kind": name})
+        built_on = {n: checkpoints.manifest()[f"{n}-laptop"]["sha256"] for n in on}
+        checkpoints.record(name, "laptop", path, built_on=built_on)
+    assert checkpoints.misfits("laptop") == []
+    path = data / "autoencoder-laptop.safetensors"
+    checkpoints.save(path, some_tensors(1), {"kind": "autoencoder"})
+    checkpoints.record("autoencoder", "laptop", path)
+    (line,) = checkpoints.misfits("laptop")
+    assert "another autoencoder" in line and "minivid train text --preset laptop" in line
+    assert checkpoints.misfits("gpu") == []
+    with pytest.raises(CheckpointError, match="minivid train text"):
+        Machine.load("laptop", "cpu")
 
 
 def test_a_wrong_data_folder_is_named(monkeypatch, tmp_path):

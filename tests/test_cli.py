@@ -180,7 +180,10 @@ def test_evaluate_and_bench_print_tables_or_json(here, capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out) == {"asked": [7, 3]}
     assert "scores" not in checkpoints.manifest()["transformer-laptop"]
     assert cli.main(["evaluate", "--record"]) == 0
-    assert checkpoints.manifest()["transformer-laptop"]["scores"] == {"asked": [100, 1]}
+    known = checkpoints.manifest()
+    scores = known["transformer-laptop"]["scores"]
+    assert scores["asked"] == [100, 1]
+    assert scores["of"]["text"] == known["text-laptop"]["sha256"]
     capsys.readouterr()
     monkeypatch.setattr(bench, "bench", lambda machine: {"preset": machine.preset.name})
     monkeypatch.setattr(bench, "table", lambda figures: f"a table of {figures}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from minivid.layers import Attention, Condition, Layout, Rotary, rotate
+from minivid.layers import Attention, Condition, Layout, Rotary, attend, rotate
 from minivid.paint import ClipFormat
 from minivid.tokens import Packing
 from minivid.transformer import Transformer, TransformerConfig
@@ -114,7 +114,15 @@ def test_rotation_makes_scores_depend_on_distance_alone():
     assert not torch.allclose(scored(0.2, 1.0), scored(0.2, 1.3), atol=1e-2)
 
 
-def test_attention_agrees_with_torchs_own_on_normed_queries_and_keys():
+@pytest.mark.parametrize("masked", [False, True])
+def test_attending_agrees_with_torchs_own(masked):
+    q, k, v = torch.randn(2, 3, 5, 8), torch.randn(2, 3, 7, 8), torch.randn(2, 3, 7, 8)
+    mask = (torch.arange(7) < torch.tensor([[7], [4]]))[:, None, None] if masked else None
+    theirs = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+    assert torch.allclose(attend(q, k, v, mask), theirs, atol=1e-6)
+
+
+def test_attention_is_that_of_normed_queries_and_keys():
     torch.manual_seed(0)
     layer = Attention(16, 2)
     torch.nn.init.normal_(layer.out.weight)
@@ -125,7 +133,8 @@ def test_attention_agrees_with_torchs_own_on_normed_queries_and_keys():
         return y.unflatten(-1, (2, 8)).transpose(1, 2)
 
     def unit(y):
-        return y / y.square().mean(-1, keepdim=True).add(torch.finfo(y.dtype).eps).sqrt()
+        y = y - y.mean(-1, keepdim=True)
+        return y / (y.var(-1, keepdim=True, correction=0) + 1e-5).sqrt()
 
     weight = (unit(heads(q)) @ unit(heads(k)).mT * 2 / 8**0.5).softmax(-1)
     expected = layer.out((weight @ heads(v)).transpose(1, 2).flatten(2))
