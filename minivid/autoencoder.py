@@ -173,7 +173,7 @@ class Autoencoder(nn.Module):
 
 
 def autoencoder_loss(model: nn.Module, video: Tensor, empty: Tensor, noise: Tensor,
-                     strength: float = 0.1, actors: float = 4.0) -> Tensor:
+                     strength: float = 0.07, actors: float = 4.0) -> Tensor:
     """Mean absolute error, with more weight where the clip differs from a plain sky.
 
     video (B, 3, F, H, W); empty: the same places with nobody and no weather in them; noise as the

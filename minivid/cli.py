@@ -71,6 +71,8 @@ def evaluate_flags(add) -> None:
 def bench_flags(add) -> None:
     add("--speedrun", action="store_true", help="train everything from nothing, and say how many "
         "prompts are then obeyed")
+    add("--ingredients", action="store_true", help="train small networks, each without one "
+        "ingredient, with three seeds, and write data/ingredients.csv (a quarter of an hour)")
     add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
     add("--json", action="store_true", help="print the figures as JSON")
 
@@ -193,12 +195,19 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def bench(args: argparse.Namespace) -> int:
-    """`minivid bench`: the speeds of the whole machine, or a training from nothing."""
+    """`minivid bench`: the speeds of the whole machine, or what trainings from nothing bring."""
     from minivid import bench as stopwatch
     from minivid.generate import Machine
 
+    say = note if args.json else print
+    if args.ingredients:
+        from minivid import ingredients
+
+        rows = ingredients.compare(preset=args.preset, say=say)
+        ingredients.record(rows)
+        print(json.dumps(rows, indent=1) if args.json else ingredients.table(rows))
+        return 0
     if args.speedrun:
-        say = note if args.json else print
         figures = stopwatch.speedrun(args.minutes, preset=args.preset, say=say)
     else:
         figures = stopwatch.bench(Machine.load(args.preset))

@@ -195,13 +195,13 @@ def load_link(path, device="cpu") -> Link:
 
 
 def noise_levels(step: int, frame_of: Tensor, batch: int, dice: torch.Generator,
-                 shift: float) -> Tensor:
+                 shift: float, kind: str = "logit_normal") -> Tensor:
     """Mostly one noise level for a whole clip (B,); in every fifth step one for each token (B, N).
 
     There the first one, two or three latent frames are already clean (t = 1): so one network also
     learns to film a picture, and to continue a clip. (Levels of whole clips are cheaper.)
     """
-    t = sample_t(batch, dice, shift=shift)
+    t = sample_t(batch, dice, kind, shift)
     if step % 5 < 4:
         return t
     given = torch.randint(4, (batch, 1), generator=dice)  # half of them: frame 0 alone
@@ -213,7 +213,7 @@ class TransformerRecipe:
     """Noise to tokens: at each step a random noise level, and captions dropped now and then."""
 
     kind, ema, lr = "transformer", 0.995, 5e-3
-    drop, shift = 0.1, 1.5
+    drop, shift, levels = 0.1, 1.5, "logit_normal"
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
@@ -225,20 +225,23 @@ class TransformerRecipe:
     def prepare(self, progress=None, size: int | None = None) -> None:
         path, self.made_from = below(self.preset, "autoencoder", "text")
         autoencoder = load_autoencoder(path["autoencoder"], self.device)
-        link = load_link(path["text"], self.device)
         size = size or self.preset.pool
         self.made_from["clips"] = size
         self.pools = pools(self.preset, autoencoder, self.seed, self.device, size, progress)
-        with torch.no_grad():
-            self.text = [
-                [link.encode(part) for part in _parts(pool.captions, 512)] for pool in self.pools
-            ]
-        self.text = [tuple(torch.cat(x) for x in zip(*parts)) for parts in self.text]
+        self.read(load_link(path["text"], self.device))
+
+    @torch.no_grad()
+    def read(self, link: Link) -> None:
+        """Encode the captions of all clips."""
+        self.text = []
+        for pool in self.pools:
+            parts = [link.encode(part) for part in _parts(pool.captions, 512)]
+            self.text.append(tuple(torch.cat(x) for x in zip(*parts)))
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         pool, rows = draw(self.pools, step, self.batch, dice)
         frame_of = pool.packing.frame_of()
-        t = noise_levels(step, frame_of, self.batch, dice, self.shift)
+        t = noise_levels(step, frame_of, self.batch, dice, self.shift, self.levels)
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
         noise = torch.randn(self.batch, *pool.tokens.shape[1:], generator=dice)
         rows, t, dropped, noise = (mine(x).to(self.device) for x in (rows, t, dropped, noise))

@@ -24,7 +24,7 @@ FLOORS = [floor.split() for floor in (
     "transformer convnet sampling track pictures",
     "train presets verify",
     "recipes course",
-    "generate runs exercises",
+    "generate runs exercises ingredients",
     "evaluate doctor",
     "bench",
     "cli playground",
