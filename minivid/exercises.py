@@ -101,6 +101,7 @@ def perfect_guess(function: Callable) -> str | None:
         "divide the squared distance by 2 (1 - t)^2: the 2 is missing": mean(reach, sharp / 2),
         "the weights of one x_t must add up to 1: divide by their sum (or use softmax)":
             odds @ points,
+        "softmax does exp by itself: give it the exponent": odds.softmax(1) @ points,
         "softmax over the points (the last axis), not over the batch":
             (-(reach**2).sum(-1) / (2 * sharp)).softmax(0) @ points,
     }  # fmt: skip

@@ -76,12 +76,13 @@ class Film(Picture):
 def strip(rows: Sequence[Tensor], alt: str, above: Sequence[Tensor] | None = None,
           labels: Sequence[str] | None = None, columns: int | None = None,
           titles: tuple[str, str] = ("what the network believes the clean video is",
-                                     "x_t, on its way from noise to video")) -> Picture:
+                                     "x_t, on its way from noise to video"),
+          each: str = "frame") -> Picture:
     """From noise to video in one picture: a row for each step, a column for some of the frames.
 
     `rows` and `above` are videos (3, F, H, W) or (1, 3, F, H, W) in [-1, 1], one a step; `above`
     stands over them (the guesses); `labels` are words for each row, such as "t = 0.25". Without
-    `columns` there are 9 frames, or 5 where 9 would be small.
+    `columns` there are 9 frames, or 5 where 9 would be small. `each` names a column.
     """
     panels = [(titles[0], above), (titles[1], rows)] if above is not None else [("", rows)]
     panels = [(title, [_video(row) for row in part]) for title, part in panels]
@@ -103,7 +104,7 @@ def strip(rows: Sequence[Tensor], alt: str, above: Sequence[Tensor] | None = Non
         top += line if title else 0
         if part is panels[0][1]:
             for column, frame in enumerate(chosen):
-                draw.text((left + column * right, top), f"frame {frame}", PALE, _font())
+                draw.text((left + column * right, top), f"{each} {frame}", PALE, _font())
             top += line
         for label, row in zip(labels, part):
             draw.text((MARGIN, top + (down - line) // 2), label, INK, _font())
@@ -115,9 +116,25 @@ def strip(rows: Sequence[Tensor], alt: str, above: Sequence[Tensor] | None = Non
 
 
 def grid(pictures: Tensor | Sequence[Tensor], alt: str, labels: Sequence[str] | None = None,
-         across: int = 8) -> Picture:
-    """Pictures (B, 3 or 1, H, W) in [-1, 1] side by side, `across` in a row, labels below."""
-    return Picture(Image.fromarray(tile([p[:, None] for p in pictures], labels, across)[0]), alt)
+         across: int = 8, rows: Sequence[str] = ()) -> Picture:
+    """Pictures (B, 3 or 1, H, W) in [-1, 1] side by side, `across` in a row, labels below.
+
+    `rows` are names for the rows, written to their left.
+    """
+    left = max(map(_wide, rows)) + MARGIN if rows else 0
+    cells = tile([p[:, None] for p in pictures], labels, across, WIDTH - left)[0]
+    if not rows:
+        return Picture(Image.fromarray(cells), alt)
+    if len(rows) != -(-len(pictures) // across):
+        raise MinividError(f"{len(pictures)} pictures, {across} in a row, need "
+                           f"{-(-len(pictures) // across)} names of rows, not {len(rows)}.")
+    height, width = cells.shape[:2]
+    paper, draw = _paper(width + left, height)
+    paper.paste(Image.fromarray(cells), (left, 0))
+    for row, name in enumerate(rows):
+        middle = MARGIN + (row + 0.5) * (height - 2 * MARGIN) / len(rows)
+        draw.text((MARGIN, middle), name, INK, _font(), anchor="lm")
+    return Picture(paper, alt)
 
 
 def play(videos: Tensor | Sequence[Tensor], fps: float, alt: str,
@@ -138,15 +155,18 @@ def apng(videos: Tensor | Sequence[Tensor], fps: float, labels: Sequence[str] | 
 
 
 def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
-         across: int = 4) -> np.ndarray:
-    """Videos (3, F, H, W) in [-1, 1], all of one size, as frames (F, h, w, 3) on white paper."""
+         across: int = 4, room: int = WIDTH) -> np.ndarray:
+    """Videos (3, F, H, W) in [-1, 1], all of one size, as frames (F, h, w, 3) on white paper.
+
+    They are enlarged as far as `across` of them fit into `room` pixels.
+    """
     films = [_video(video) for video in videos]
     if len({film.shape for film in films}) != 1:
         raise MinividError("Films shown together need one size and length. "
                            f"These are {sorted({film.shape[:3] for film in films})}.")
     across = min(across, len(films))
     count, height, width = films[0].shape[:3]
-    scale = min(_scale(across * width, WIDTH - MARGIN * 2 - GAP * across), max(1, 288 // height))
+    scale = min(_scale(across * width, room - MARGIN * 2 - GAP * across), max(1, 288 // height))
     line = FONT + 8 if labels is not None else 0
     right, down = width * scale + GAP, height * scale + GAP + line
     paper, draw = _paper(MARGIN * 2 + across * right - GAP,
@@ -168,8 +188,8 @@ def claims(rows: Sequence[Claim]) -> Picture:
     computer stand in the picture only: measured, needed, floor (chance) and ceiling (perfect).
     """
     print("\n".join(claim.line() for claim in rows))
-    heads = ("claim", "verdict", "figure", "measured", "needed", "floor", "ceiling", "")
-    spans = (296, 130, 150, 92, 96, 70, 70, 40)
+    heads = ("claim", "verdict", "figure", "measured", "needed", "floor", "ceiling", "holds")
+    spans = (290, 130, 150, 92, 96, 70, 70, 46)
     cells = [heads] + [
         (f"{claim.number}. {claim.text}", f"{claim.verdict} ({claim.grounds})",
          claim.figure if claim.holds else "-", claim.said(claim.measured), claim.holds or "-",

@@ -3,6 +3,8 @@
 As `jupyter execute --inplace`, but without times of day and widget state, which change each run.
 """
 
+import base64
+import io
 import os
 import sys
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image, ImageSequence
 
 
 def execute(path: Path) -> None:
@@ -21,7 +24,26 @@ def execute(path: Path) -> None:
                    resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in book.cells:
         cell.metadata.pop("execution", None)
+    refresh_opening(book)
     nbformat.write(book, path)
+
+
+def refresh_opening(book) -> None:
+    """The picture at the top of a lesson is the first row of what its "opening" cell made.
+
+    It is stored in the first cell, its last frame as the one that stands still elsewhere.
+    """
+    shown = [cell for cell in book.cells if "opening" in cell.metadata.get("tags", [])]
+    for output in shown[0].outputs if shown else []:
+        film = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+        side = film.width // 8
+        frames = [frame.convert("RGB").crop((0, 0, film.width, side + 12)).quantize(128)
+                  for frame in ImageSequence.Iterator(film)]
+        data = io.BytesIO()
+        frames[-1].save(data, "PNG", save_all=True, append_images=frames, default_image=True,
+                        duration=film.info.get("duration", 125), loop=0)
+        png = base64.b64encode(data.getvalue()).decode()
+        book.cells[0].attachments = {"opening.png": {"image/png": png}}
 
 
 if __name__ == "__main__":

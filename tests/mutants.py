@@ -1,4 +1,4 @@
-"""Break the package on purpose, and see that the lesson notices: each mutant is caught.
+"""Change the package or the lesson on purpose: faults must be caught, other seeds must not matter.
 
     python tests/mutants.py            all of them (minutes: each re-runs a notebook)
     python tests/mutants.py velocity   those whose name holds this word
@@ -15,29 +15,37 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = "course/01_noise.ipynb"
-MUTANTS = {  # name: (file, what is there, what it becomes)
-    "the velocity has the wrong sign": (
-        "minivid/flow.py", "return clean - noise", "return noise - clean"),
-    "the sampler runs time backwards": (
-        "minivid/sampling.py", "velocity = model(x_t, t, given)",
-        "velocity = model(x_t, 1 - t, given)"),
-    "red is painted blue": (
-        "minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
-        "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]"),
+FAULTS = {  # what is wrong: (file, what is there, what it becomes), ...
+    "the velocity has the wrong sign": [
+        ("minivid/flow.py", "return clean - noise", "return noise - clean")],
+    "the sampler runs time backwards": [
+        ("minivid/sampling.py", "velocity = model(x_t, t, given)",
+         "velocity = model(x_t, 1 - t, given)")],
+    "red is painted blue": [
+        ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
+         "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]")],
+}
+HARMLESS = {"nothing is changed": []} | {
+    f"other seeds ({s})": [
+        (LESSON, "manual_seed(0)", f"manual_seed({10 + s})"),
+        (LESSON, "manual_seed(1)", f"manual_seed({20 + s})"),
+        (LESSON, "manual_seed(7)", f"manual_seed({30 + s})"),
+        (LESSON, "seed=0", f"seed={s}"),
+        (LESSON, "seed=1000", f"seed={1000 + s}"),
+    ] for s in (1, 2)
 }
 
 
-def run(mutant: str | None) -> bool:
-    """Whether the lesson passes, in a copy of the project with this mutation (None: with none)."""
+def passes(changes: list[tuple[str, str, str]]) -> bool:
+    """Whether the lesson agrees with its stored outputs, in a changed copy of the project."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("minivid", "course", "data", "tests", "pyproject.toml"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, Path(folder) / name)
-        if mutant:
-            file, old, new = MUTANTS[mutant]
-            text = (Path(folder) / file).read_text()
+        for file, old, new in changes:
+            text = (Path(folder) / file).read_text(encoding="utf-8")
             assert old in text, f"{file} no longer says {old!r}"
-            (Path(folder) / file).write_text(text.replace(old, new))
+            (Path(folder) / file).write_text(text.replace(old, new), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "--nbval", "--nbval-current-env",
              "--nbval-cell-timeout=300", "--nbval-sanitize-with", "tests/sanitize.cfg", LESSON],
@@ -46,10 +54,11 @@ def run(mutant: str | None) -> bool:
 
 
 if __name__ == "__main__":
-    chosen = [name for name in MUTANTS if all(word in name for word in sys.argv[1:])]
-    missed = [name for name in chosen if run(name)]
-    for name in chosen:
-        print(f"{'MISSED' if name in missed else 'caught'}: {name}", flush=True)
-    if not missed and not run(None):
-        sys.exit("The lesson fails without any mutation too: that proves nothing.")
-    sys.exit(bool(missed))
+    failed = False
+    for name, changes in (FAULTS | HARMLESS).items():
+        if all(word in name for word in sys.argv[1:]):
+            good = passes(changes) == (name in HARMLESS)
+            failed |= not good
+            print(f"{'as it should be' if good else 'WRONG'}: {name}: "
+                  f"the lesson {'fails' if (name in FAULTS) == good else 'passes'}", flush=True)
+    sys.exit(failed)

@@ -154,3 +154,12 @@ def test_what_cannot_be_tested_measures_nothing(capsys):
 def test_a_claim_uses_the_words_there_are(wrong):
     with pytest.raises(MinividError, match="Claim 1"):
         Claim(**{"measured": 0.5, **OBEYED, **wrong})
+
+
+def test_rows_of_a_grid_may_have_names():
+    pictures = torch.zeros(6, 3, 8, 8)
+    named = show.grid(pictures, "six squares", across=3, rows=("first", "second"))
+    plain = show.grid(pictures, "six squares", across=3)
+    assert plain.image.width < named.image.width <= show.WIDTH
+    with pytest.raises(MinividError, match="need 2 names of rows, not 1"):
+        show.grid(pictures, "six squares", across=3, rows=("first",))

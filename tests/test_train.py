@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny import TINY, training
 
-from minivid import checkpoints, recipes, runs
+from minivid import checkpoints, ingredients, recipes, runs
 from minivid.errors import CheckpointError, MinividError
 from minivid.recipes import RECIPES, UNSEEN, noise_levels, seeds_for
 from minivid.tokens import Packing
@@ -165,3 +165,15 @@ def test_noise_levels_are_shared_but_in_every_fifth_step_a_beginning_is_given():
 def test_clip_seeds_never_repeat_within_a_training_nor_reach_the_unseen_ones():
     seeds = torch.cat([seeds_for(step, 16, seed=3) for step in range(1000)])
     assert seeds.unique().numel() == seeds.numel() and seeds.max() < UNSEEN
+
+
+def test_every_ingredient_left_out_changes_the_loss(folder, monkeypatch):
+    train_all(["autoencoder", "text"])
+    monkeypatch.setattr(ingredients, "CLIPS", 32)
+    monkeypatch.setattr(ingredients, "HELD", 8)
+    rows = ingredients.compare(steps=3, seeds=1, preset="tiny", say=lambda line: None)
+    assert [row["left out"] for row in rows] == list(ingredients.LEFT_OUT)
+    assert len({row["loss"] for row in rows}) == len(rows)
+    assert "within" not in ingredients.table(rows)
+    ingredients.record(rows)
+    assert (folder / "ingredients.csv").read_text().count("\n") == 1 + len(rows)
