@@ -11,7 +11,7 @@ help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml constraints.txt
-	@echo "making .venv and installing minivid into it (about 5 GB with torch, some minutes)"
+	@echo "making .venv and installing minivid into it (about 6 GB with torch, some minutes)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
 	@touch $(STAMP)

@@ -40,6 +40,14 @@ def above_zero(text: str) -> float:
     return number
 
 
+def a_seed(text: str) -> int:
+    """A whole number from 0 up to 2^40."""
+    number = a_scale(text)
+    if not (number == int(number) and 0 <= number < 2**40):
+        raise argparse.ArgumentTypeError(f"needs a whole number from 0 to 2^40, not {text!r}")
+    return int(number)
+
+
 def count(text: str) -> int:
     """A whole number, 1 or more."""
     number = above_zero(text)

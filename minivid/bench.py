@@ -25,8 +25,9 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
     """Medians of `repeats` runs; FLOPs counted; shares are of the measured matmul rate."""
     device, fmt = machine.device, machine.preset.fmt
     precision = torch.bfloat16 if low_precision(device) else torch.float32
-    rate = {"float32": cost.matmul_rate(device, torch.float32),
-            "training": cost.matmul_rate(device, precision)}
+    side = 8192 if device.type == "cuda" else 1024  # large enough to keep it busy
+    rate = {"float32": cost.matmul_rate(device, torch.float32, side),
+            "training": cost.matmul_rate(device, precision, side)}
     seeds = torch.arange(BATCH)
     clips = film(seeds, fmt, device=device)
     packing = machine.preset.packing(fmt)

@@ -160,15 +160,16 @@ def verify_manifest() -> list[str]:
     return problems + [f"{stray} lies there, but the manifest does not know it" for stray in strays]
 
 
-def misfits(preset: str) -> list[str]:
-    """Networks that were trained on top of others than those that are here now, one line each."""
-    entries, problems = manifest(), []
-    for name, entry in sorted(entries.items()):
-        for below, digest in entry.get("built_on", {}).items() if entry["preset"] == preset else ():
-            if entries.get(f"{below}-{preset}", {}).get("sha256") != digest:
-                problems.append(f"{name} was trained with another {below} than the one here: "
-                                f"`minivid train {entry['kind']} --preset {preset}`")
-    return problems
+BUILT_ON = {"autoencoder": (), "text": ("autoencoder",), "transformer": ("autoencoder", "text")}
+
+
+def misfits(preset: str, names: tuple[str, ...] = tuple(BUILT_ON)) -> list[str]:
+    """Those of these networks that were trained on others than are here now, one line each."""
+    entries = {name: manifest().get(f"{name}-{preset}", {}) for name in BUILT_ON}
+    return [f"The {name} here was trained with another {below} than the one here. Train it again: "
+            f"`minivid train {name} --preset {preset}`"
+            for name in names if entries[name] for below in BUILT_ON[name]
+            if entries[name].get("built_on", {}).get(below) != entries[below].get("sha256")]
 
 
 def sha256(path: str | Path) -> str:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from minivid import __version__
-from minivid.arguments import Parser, a_scale, a_size, above_zero, count
+from minivid.arguments import Parser, a_scale, a_seed, a_size, above_zero, count
 from minivid.errors import FormatError, MediaError, MinividError
 
 ROWS = 5  # of the strip from noise to film
@@ -33,8 +33,8 @@ def make_flags(add) -> None:
     add("prompt", metavar="PROMPT", help="what the film shows, in plain words")
     add("-o", "--output", type=Path, metavar="FILE", help="where to write it: .mp4, .gif or .png "
         "(default: film.mp4, film-2.mp4, ...)")
-    add("--seed", type=int, default=0, help="which noise to start from (default: 0); another seed "
-        "gives another film")
+    add("--seed", type=a_seed, default=0, help="which noise to start from (default: 0); another "
+        "seed gives another film")
     add("--steps", type=count, help="steps from noise to film; more take longer")
     add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls: 1 is not "
         "extra hard, too much looks burnt")
@@ -51,7 +51,7 @@ def train_flags(add) -> None:
     add("--minutes", type=above_zero, help="how long; made into a number of steps when the "
         "training starts (default: what the preset says)")
     add("--steps", type=count, help="how many steps, instead of minutes")
-    add("--seed", type=int, default=0, help="for weights and batches (default: 0)")
+    add("--seed", type=a_seed, default=0, help="for weights and batches (default: 0)")
     add("--resume", action="store_true", help="go on with a training that was interrupted; with "
         "--steps, to another end")
     add("--warm", action="store_true", help="begin from the shipped weights instead of from "
@@ -83,11 +83,15 @@ def make(args: argparse.Namespace) -> int:
     for path, suffixes in ((output, (".mp4", ".gif", ".png", ".apng")), (args.strip, (".png",))):
         if path is not None:
             check_output(path, suffixes, args.force)
+    if args.strip is not None and args.strip.resolve() == output.resolve():
+        raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
     from minivid import cost, generate, grammar, media, verify
 
     for word, near in grammar.words_of(args.prompt)[1].items():
         hint = f"; nearest: {', '.join(near)}" if near else ""
         note(f"{word!r} is not a word of this world and is passed over{hint}")
+    if grammar.crowded(args.prompt):
+        note("only two actors fit into a film: the third and later ones are passed over")
     machine = generate.Machine.load(args.preset)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
     picture = None
@@ -158,7 +162,7 @@ def strip_of(machine, moments: list, fmt, prompt: str):
     chosen = sorted({round(i * last / (ROWS - 1)) for i in range(ROWS)})
     x_t, guesses = ([machine.to_video(getattr(moments[i], part), packing) for i in chosen]
                     for part in ("x_t", "guess"))
-    labels = [f"t = {float(moments[i].t.max()):.2f}" for i in chosen]
+    labels = [f"t = {float(moments[i].t.min()):.2f}" for i in chosen]  # given frames stay at 1
     return show.strip(x_t, f"From noise to film: {prompt}", guesses, labels)
 
 
@@ -200,6 +204,8 @@ def bench(args: argparse.Namespace) -> int:
     from minivid.generate import Machine
 
     say = note if args.json else print
+    if args.ingredients and args.speedrun:
+        raise MinividError("Ask for --ingredients or for --speedrun, one at a time.")
     if args.ingredients:
         from minivid import ingredients
 
@@ -268,6 +274,12 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         note(f"Stopped. {how_to_go_on(args)}")
         return 130
+    except ModuleNotFoundError as problem:
+        if (problem.name or "minivid").startswith("minivid"):
+            raise
+        note(f"The package {problem.name} is missing. In the environment you use, run: "
+             "pip install -e .")
+        return 2
     except Exception as problem:
         if type(problem).__name__ != "OutOfMemoryError":
             raise

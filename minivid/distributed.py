@@ -52,7 +52,8 @@ def wrap(model: nn.Module) -> nn.Module:
         return model
     device = next(model.parameters()).device
     return nn.parallel.DistributedDataParallel(
-        model, device_ids=[device] if device.type == "cuda" else None)
+        model, device_ids=[device] if device.type == "cuda" else None,
+        find_unused_parameters=True)  # a silent clip leaves sound's matrices out
 
 
 def all_mean(x: torch.Tensor) -> torch.Tensor:

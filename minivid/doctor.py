@@ -116,16 +116,16 @@ def preset() -> Finding:
 def trained() -> Finding:
     """Whether the checkpoints of this preset are there, and whole."""
     try:
-        name, known = presets.choose().name, checkpoints.manifest()
+        name, known = presets.choose_trained().name, checkpoints.manifest()
         broken = checkpoints.verify_manifest()
-        paths = [checkpoints.find(network, name) for network in presets.choose().minutes]
+        paths = [checkpoints.find(network, name) for network in checkpoints.BUILT_ON]
     except MinividError as problem:
         return Finding("checkpoints", "not all there", str(problem))
     if broken:
         return Finding("checkpoints", "damaged", f"{'; '.join(broken)}. Restore what was shipped "
                                                  "with: git checkout data/checkpoints")
     if misfits := checkpoints.misfits(name):
-        return Finding("checkpoints", "do not fit together", "; then ".join(misfits))
+        return Finding("checkpoints", "do not fit together", " ".join(misfits))
     size = sum(path.stat().st_size for path in paths)
     return Finding("checkpoints", f"{', '.join(path.stem for path in paths)}: {size / 1e6:.1f} MB, "
                                   f"whole ({len(known)} in the manifest)")

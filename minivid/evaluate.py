@@ -10,12 +10,13 @@ from statistics import mean
 
 import torch
 
+from . import checkpoints, media, verify
 from . import grammar as g
-from . import media, verify
-from .generate import Machine, extend, generate
+from .autoencoder import GROUP
+from .generate import MEMORY, Machine, extend, generate
 from .paint import ClipFormat
 from .presets import Preset
-from .recipes import UNSEEN
+from .recipes import UNSEEN, first_seed
 from .world import Clip, Knobs, film, script
 
 Tensor = torch.Tensor
@@ -29,14 +30,14 @@ def prompts_for(knobs: Knobs, n: int, fmt: ClipFormat, start: int = 0) -> tuple[
     return script(seeds, fmt, knobs)[0], seeds
 
 
-def through_film(video: Tensor, fps: int) -> Tensor:
-    """Clips as they come back from the film files that `minivid make` writes."""
+def read_films(video: Tensor, fmt: ClipFormat) -> list[verify.Reading]:
+    """Read clips as they come back from the film files that `minivid make` writes."""
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "film.mp4", []
         for one in video:
-            media.write_film(path, one, fps)
+            media.write_film(path, one, fmt.fps)
             out.append(media.read_film(path)[0])
-    return torch.cat(out)
+    return verify.read(torch.cat(out), fmt.fps)
 
 
 def make_all(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat, tick=None,
@@ -65,36 +66,41 @@ def group(machine: Machine, knobs: Knobs, n: int, seeds: list[int], fmt: ClipFor
     """One row of the table: made clips, with real ones as ceiling and wrong captions as floor."""
     prompts, clip_seeds = prompts_for(knobs, n, fmt)
     real = film(clip_seeds, fmt, knobs)
-    with torch.no_grad():
-        packing = machine.preset.packing(fmt)
-        parts = [machine.to_video(machine.to_tokens(v, packing), packing)
-                 for v in real.video.split(BATCH)]
-    row = {"prompts": n, "seeds": len(seeds)}
-    row["real"] = obeyed(verify.read(real.video, fmt.fps), prompts)["together"]
-    row["autoencoder"] = obeyed(verify.read(torch.cat(parts), fmt.fps), prompts)["together"]
+    packing = machine.preset.packing(fmt)
+    parts = [machine.to_video(machine.to_tokens(v, packing), packing)
+             for v in real.video.split(BATCH)]
+    filmed = read_films(real.video, fmt)
+    row = {"prompts": n, "seeds": len(seeds), "real": obeyed(filmed, prompts)["together"]}
+    row["autoencoder"] = obeyed(read_films(torch.cat(parts), fmt), prompts)["together"]
     runs, floors = [], []
     for seed in seeds:
         made = make_all(machine, prompts, seed * 100_003, fmt, tick)
-        readings = verify.read(through_film(made.video, fmt.fps), fmt.fps)
+        readings = read_films(made.video, fmt)
         runs.append(obeyed(readings, prompts))
         floors.append(obeyed(readings, prompts[1:] + prompts[:1])["together"])
         if seed == seeds[0]:
-            row["spread"] = spread(readings, verify.read(real.video, fmt.fps))
-            row["video"] = made.video
+            row |= {"video": made.video, "spread": spread(readings, filmed)}
     row |= {part: mean(run[part] for run in runs) for part in runs[0]}
     return row | {"each": [run["together"] for run in runs], "floor": mean(floors)}
 
 
-def spread(made: list, real: list) -> dict[str, float]:
-    """Standard deviations of place and size over clips, as a share of real clips'."""
+def spread(made: list, real: list) -> dict[str, float] | None:
+    """Standard deviations of place and size over clips with one actor, as a share of real clips'.
 
-    def measure(readings):
-        rows = [(r.position[0].mean(0), r.radius[0].mean()) for r in readings
+    None where there are hardly any such clips.
+    """
+
+    def alone(readings):
+        return [(r.position[0].mean(0), r.radius[0].mean()) for r in readings
                 if r.description is not None and len(r.position) == 1]
+
+    def measure(rows):
         place, size = torch.stack([p for p, _ in rows]), torch.stack([s for _, s in rows])
         return place.nan_to_num().std(0), size.nan_to_num().std()
 
-    (place, size), (place0, size0) = measure(made), measure(real)
+    if min(len(alone(made)), len(alone(real))) < 2:
+        return None
+    (place, size), (place0, size0) = measure(alone(made)), measure(alone(real))
     ratio = place / place0
     return {"y": float(ratio[0]), "x": float(ratio[1]), "size": float(size / size0)}
 
@@ -108,8 +114,8 @@ def nearest(video: Tensor, preset: Preset, among: int = 2048) -> tuple[Tensor, T
     def small(v: Tensor) -> Tensor:
         return torch.nn.functional.avg_pool3d(v[:, :, ::4], (1, 4, 4)).flatten(1)
 
-    fmt = preset.fmt
-    seeds = torch.arange(min(among, preset.pool // 2))
+    fmt, entry = preset.fmt, checkpoints.manifest()[f"transformer-{preset.name}"]
+    seeds = first_seed(entry["seed"]) + torch.arange(min(among, entry["clips"] // 2))
     trained = torch.cat([small(film(part, fmt).video) for part in seeds.split(64)])
     mine = small(video)
     far, which = (torch.cdist(mine, trained) / mine.shape[1] ** 0.5).min(1)
@@ -122,15 +128,14 @@ def nearest(video: Tensor, preset: Preset, among: int = 2048) -> tuple[Tensor, T
 def same_prompt(machine: Machine, prompt: str, n: int, fmt: ClipFormat, tick=None) -> float:
     """Share of n seeds in which a single prompt is obeyed."""
     made = make_all(machine, [prompt] * n, 7, fmt, tick)
-    readings = verify.read(through_film(made.video, fmt.fps), fmt.fps)
-    return obeyed(readings, [prompt] * n)["together"]
+    return obeyed(read_films(made.video, fmt), [prompt] * n)["together"]
 
 
 def behind_wall(machine: Machine, n: int, fmt: ClipFormat, tick=None) -> float:
     """Share in which the actor that comes out is the one that went in, when nothing names it."""
     prompts = [f"something passing behind a wall {place}" for place in g.PLACES] * (-(-n // 4))
     made = make_all(machine, prompts[:n], 11, fmt, tick)
-    return obeyed(verify.read(made.video, fmt.fps), prompts[:n])["together"]
+    return obeyed(read_films(made.video, fmt), prompts[:n])["together"]
 
 
 def from_beginning(machine: Machine, n: int, frames: int, fmt: ClipFormat, tick=None) -> float:
@@ -138,7 +143,7 @@ def from_beginning(machine: Machine, n: int, frames: int, fmt: ClipFormat, tick=
     prompts, seeds = prompts_for(Knobs(cast="one"), n, fmt, start=1 << 20)
     begin = film(seeds, fmt).video[:, :, :frames]
     made = make_all(machine, prompts, 13, fmt, tick, begin)
-    return obeyed(verify.read(made.video, fmt.fps), prompts)["together"]
+    return obeyed(read_films(made.video, fmt), prompts)["together"]
 
 
 def three_times(machine: Machine, n: int, fmt: ClipFormat, tick=None) -> tuple[float, float]:
@@ -151,8 +156,8 @@ def three_times(machine: Machine, n: int, fmt: ClipFormat, tick=None) -> tuple[f
         piece = Clip(short.video[at : at + BATCH], None, prompts[at : at + BATCH], None, fmt.fps)
         parts.append(extend(machine, piece, 3 * (fmt.frames - 1) + 1, seed=19 + at).video)
     long = torch.cat(parts)
-    return (obeyed(verify.read(short.video, fmt.fps), prompts)["together"],
-            obeyed(verify.read(long, fmt.fps), prompts)["together"])
+    return (obeyed(read_films(short.video, fmt), prompts)["together"],
+            obeyed(read_films(long, fmt), prompts)["together"])
 
 
 # ---------------------------------------------------------------- the table
@@ -181,17 +186,24 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
         rows[name] = row
     unseen = film(UNSEEN + (1 << 22) + torch.arange(len(first)), fmt, Knobs(cast="one")).video
     short, long = three_times(machine, few, fmt, tick)
-    return {
+    return without_nan({
         "preset": preset.name, "groups": rows,
         "article": {"prompt": ARTICLE, "seeds": 50,
                     "together": same_prompt(machine, ARTICLE, 50, fmt, tick)},
         "behind a wall, unnamed": behind_wall(machine, few, fmt, tick),
         "from a picture": from_beginning(machine, few, 1, fmt, tick),
-        "continued": from_beginning(machine, few, 9, fmt, tick),
+        "continued": from_beginning(machine, few, min(MEMORY, fmt.frames - GROUP), fmt, tick),
         "lasting actions": {"one film": short, "three times as long": long},
         "nearest training clip": {"made": float(nearest(first, preset)[0].median()),
                                   "real, unseen": float(nearest(unseen, preset)[0].median())},
-    }
+    })
+
+
+def without_nan(x):
+    """The same with None for every NaN (a share of nothing), which JSON does not know."""
+    if isinstance(x, dict):
+        return {key: without_nan(value) for key, value in x.items()}
+    return None if isinstance(x, float) and x != x else x
 
 
 def table(scores: dict) -> str:
@@ -211,7 +223,8 @@ def table(scores: dict) -> str:
     lines.append(f"actions that last: {last['one film']:.1%} in one film, "
                  f"{last['three times as long']:.1%} in one three times as long")
     wide = scores["groups"]["seen, one actor"]["spread"]
-    lines.append("spread over real clips': " + ", ".join(f"{k} {v:.2f}" for k, v in wide.items()))
+    lines.append("spread over real clips': " + (", ".join(f"{k} {v:.2f}" for k, v in wide.items())
+                                                if wide else "too few films to tell"))
     near = scores["nearest training clip"]
     lines.append(f"distance to the nearest training clip: {near['made']:.3f}, of real clips never "
                  f"trained on {near['real, unseen']:.3f}")

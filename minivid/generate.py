@@ -13,11 +13,11 @@ import torch
 
 from . import checkpoints
 from .autoencoder import GROUP, Autoencoder
-from .errors import CheckpointError, FormatError
+from .errors import CheckpointError, FormatError, MinividError
 from .guidance import Guided
 from .layers import Condition
 from .paint import ClipFormat
-from .presets import Preset, best_device, choose
+from .presets import Preset, best_device, choose_trained
 from .recipes import load_autoencoder, load_link, load_transformer
 from .sampling import METHODS, Step
 from .text import Link
@@ -47,7 +47,7 @@ class Machine:
         Raises `CheckpointError` if one is missing or damaged, or was trained with others.
         """
         device = best_device(device)
-        size = choose(preset, device)
+        size = choose_trained(preset, device)
         if misfit := checkpoints.misfits(size.name):
             raise CheckpointError("; then ".join(misfit))
         path = {n: checkpoints.find(n, size.name) for n in ("autoencoder", "text", "transformer")}
@@ -93,6 +93,8 @@ def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipForm
 
     `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, or the end of a film.
     """
+    if method not in METHODS:
+        raise MinividError(f"sampling knows {', '.join(METHODS)}, not {method!r}")
     packing = machine.preset.packing(fmt)
     x = draw_noise(seeds, packing) if noise is None else noise
     x, start = x.to(machine.device), torch.zeros(len(x), x.shape[1], device=machine.device)
@@ -157,7 +159,8 @@ def extend(machine: Machine, clip: Clip, frames: int, seed: int = 0, **options) 
     stretch = ClipFormat(height, width, machine.preset.fmt.frames, clip.fps)
     while video.shape[2] < frames:
         seed += len(clip.caption)
-        more = generate(machine, clip.caption, seed, fmt=stretch, beginning=video[:, :, -MEMORY:],
+        held = min(MEMORY, stretch.frames - GROUP, 1 + (video.shape[2] - 1) // GROUP * GROUP)
+        more = generate(machine, clip.caption, seed, fmt=stretch, beginning=video[:, :, -held:],
                         **options)
-        video = torch.cat([video, more.video[:, :, MEMORY:]], 2)
+        video = torch.cat([video, more.video[:, :, held:]], 2)
     return Clip(video[:, :, :frames], None, clip.caption, None, clip.fps)

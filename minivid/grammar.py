@@ -145,11 +145,11 @@ def words_of(prompt: str) -> tuple[list[str], dict[str, list[str]]]:
 
     Raises `PromptError` when nothing known is left.
     """
-    words = re.findall(r"[a-z]+", prompt.lower())
+    words = re.findall(r"[^\W\d_]+", prompt.lower())  # letters of any script
     known = [w for w in words if w in VOCABULARY]
     unknown = {w: difflib.get_close_matches(w, VOCABULARY, n=2, cutoff=0.55)
                for w in words if w not in VOCABULARY}
-    if not words:
+    if not prompt.strip():
         raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
     if not set(known) - {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}:
         raise PromptError(
@@ -171,6 +171,12 @@ def _parse_actor(words: list[str]) -> Actor:
         action = f"moves {way}" if way else None
     return Actor(_first(words, SHAPES), _first(words, COLOURS), action,
                  _first(words, SIZES), _first(words, SPEEDS))
+
+
+def crowded(prompt: str) -> bool:
+    """Whether a prompt names more actors than the two that fit into a film."""
+    parts = " ".join(words_of(prompt)[0]).split(" and ")
+    return sum(_parse_actor(part.split()) != Actor() for part in parts) > 2
 
 
 def parse(prompt: str) -> Description:

@@ -107,7 +107,7 @@ def compare(steps: int = 300, seeds: int = 3, preset: str | None = None,
             took = time.perf_counter() - begin
             recipe.model.load_state_dict(run.best())
             loss = held_out_loss(recipe.model.eval(), recipe.link, held, device)
-            rows.append({"left out": name, "seed": seed, "steps": steps, "loss": round(loss, 4),
+            rows.append({"left out": name, "seed": seed, "steps": steps, "loss": round(loss, 5),
                          "seconds": round(took, 1)})
             say(f"{name}, seed {seed}: loss {loss:.4f} after {took:.0f} s")
     return rows

@@ -241,6 +241,8 @@ def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tenso
         raise MediaError(f"There is no picture at {path}. Check the name.") from problem
     except (UnidentifiedImageError, OSError, ValueError) as problem:
         raise MediaError(f"Cannot read {path}: it is damaged or no picture.") from problem
+    except Image.DecompressionBombError as problem:
+        raise MediaError(f"{path} has far too many pixels. Make it smaller first.") from problem
     paper = Image.new("RGBA", picture.size, "white")
     picture = Image.alpha_composite(paper, picture).convert("RGB")
     before = picture.size

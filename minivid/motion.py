@@ -108,8 +108,8 @@ def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Mot
     """
     n, w, t = len(position), seen.double(), t.double()
     if len(t) < 5:  # too short to tell
-        none = torch.full((n,), torch.nan)
-        return Motion(torch.full((n,), -1), none, none, none, none)
+        unknown = (torch.full((n,), torch.nan) for _ in range(4))
+        return Motion(torch.full((n,), -1), *unknown)
     y, x = position.double().unbind(-1)
     rests = torch.linspace(min(0.35, float(t[-1])), min(3.6, float(t[-1])), 48).double()[:, None]
     rest_y, rest_x = (regress(0 * t[None], z, w) for z in (y, x))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from . import checkpoints
 from .autoencoder import AutoencoderConfig
 from .errors import MinividError
 from .paint import ClipFormat
@@ -78,6 +79,14 @@ def choose(name: str | None = None, device: str | torch.device | None = None) ->
     if name not in PRESETS:
         raise MinividError(f"There is no preset {name!r}; there are {' and '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+def choose_trained(name: str | None = None, device: str | torch.device | None = None) -> Preset:
+    """As `choose`; but where nobody asked for a preset and its checkpoints are not here, laptop."""
+    size = choose(name, device)
+    asked = name or os.environ.get("MINIVID_PRESET")
+    there = f"transformer-{size.name}" in checkpoints.manifest()
+    return size if asked or there else PRESETS["laptop"]
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:

@@ -11,6 +11,7 @@ from torch import nn
 from . import checkpoints
 from .autoencoder import GROUP, Autoencoder, AutoencoderConfig, autoencoder_loss
 from .distributed import world_size
+from .errors import CheckpointError
 from .flow import flow_loss, sample_t
 from .layers import Condition
 from .paint import ClipFormat, background
@@ -27,12 +28,19 @@ UNSEEN = 1 << 40  # seeds from here on are never trained on
 def below(preset: Preset, *names: str) -> tuple[dict, dict]:
     """Where the networks are that another is built on, and the sha256 of each for the manifest."""
     paths = {name: checkpoints.find(name, preset.name) for name in names}
+    if misfits := checkpoints.misfits(preset.name, names):
+        raise CheckpointError("; then ".join(misfits))
     return paths, {"built_on": {name: checkpoints.sha256(path) for name, path in paths.items()}}
+
+
+def first_seed(seed: int) -> int:
+    """The first clip seed of a training with that seed: trainings share no clips."""
+    return (seed * 7_919 << 24) % UNSEEN
 
 
 def seeds_for(step: int, batch: int, seed: int) -> Tensor:
     """Clip seeds of a step: a function of seed, step and place in the batch, all below UNSEEN."""
-    return (seed * 7_919 << 24) % UNSEEN + step * batch + torch.arange(batch)
+    return first_seed(seed) + step * batch + torch.arange(batch)
 
 
 # ---------------------------------------------------------------- autoencoder
@@ -132,7 +140,7 @@ def pools(preset: Preset, autoencoder: Autoencoder, seed: int, device, size: int
     aspects = aspects or preset.aspects
     sizes = [size] if len(aspects) == 1 else \
         [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)
-    start, out = (seed * 7_919 << 24) % UNSEEN, []
+    start, out = first_seed(seed), []
     for (height, width), n in zip(aspects, sizes):
         seeds = start + torch.arange(n)
         out.append(Pool(autoencoder, preset, preset.format(height, width), seeds, device, progress))

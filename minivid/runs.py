@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from . import checkpoints, distributed
-from .errors import MinividError
+from .errors import CheckpointError, MinividError
 from .presets import choose
 from .recipes import RECIPES
 from .train import Training
@@ -48,7 +51,8 @@ def steps_in(recipe, seconds: float) -> int:
     begin = time.perf_counter()
     for _now in trial.fit(sum(TRIAL)):
         pass
-    each = (time.perf_counter() - begin) / TRIAL[1]
+    took = torch.tensor(time.perf_counter() - begin, device=trial.device)
+    each = float(distributed.all_mean(took)) / TRIAL[1]  # all processes count alike
     recipe.model.load_state_dict(weights)
     return max(TRIAL[1], int(seconds / each))
 
@@ -59,32 +63,33 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
     The number of steps is given, or found from the minutes when the training starts; it is kept
-    in the resumable state, which is written every minute and on an interrupt. With `resume`,
-    steps are where it shall end, sooner or later than planned. `warm` begins from the shipped
-    network's weights instead of from nothing, with a new schedule. With `out` the checkpoint goes
-    there instead, and the manifest stays as it is.
-    Raises `MinividError` for an unknown name, no time, or nothing to resume.
+    in the resumable state, which is written every minute and on an interrupt. With `resume`, seed
+    and the rest are as they were, and steps are where it shall end, sooner or later than planned.
+    `warm` begins from the shipped network's weights instead of from nothing, with a new schedule.
+    With `out` the checkpoint goes there instead, and the manifest stays as it is.
+    Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
     """
-    if name not in RECIPES:
-        raise MinividError(f"There is nothing called {name!r} to train; there are "
-                           f"{', '.join(RECIPES)}.")
-    if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
-        raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
+    check_request(name, minutes, steps, resume, warm)
     device, begin = distributed.init_from_env(), time.perf_counter()
     size = choose(preset, device)
     state = in_progress(name, size.name)
-    if resume and not state.is_file():
-        raise MinividError(f"Nothing to resume: there is no {state}. Train without --resume.")
-    recipe = RECIPES[name](size, seed, device)
     tell = say if distributed.main_process() else lambda line: None
+    before = unfinished(state, name, size.name, steps) if resume else {}
+    if resume:
+        seed, out = before["seed"], out or before.get("out")
+    elif state.is_file() and distributed.main_process():
+        aside = state.with_suffix(".previous.safetensors")
+        os.replace(state, aside)
+        tell(f"an unfinished training was there; it is kept as {aside}")
+    recipe = RECIPES[name](size, seed, device)
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
-    before = checkpoints.load(state, f"training {name}")[1] if resume else {}
-    clips = before.get("clips") or clips_in(minutes, size.pool)
-    recipe.prepare(ticker("clips encoded", tell), clips)
-    about = {"kind": name, "preset": size.name, "config": recipe.config(),
-             "command": "minivid " + shlex.join(sys.argv[1:]), **recipe.made_from}
-    if warm:
-        about["begun_from"] = shipped(recipe, size.name)
+    recipe.prepare(ticker("clips encoded", tell),
+                   before.get("clips") or clips_in(minutes, size.pool))
+    command = "minivid " + shlex.join(sys.argv[1:])
+    about = {"kind": name, "preset": size.name, "config": recipe.config(), **recipe.made_from}
+    about["command"] = f"{before['command']} && {command}" if resume else command
+    if warm or "begun_from" in before:
+        about["begun_from"] = before.get("begun_from") or shipped(recipe, size.name)
     if not steps and not resume:
         wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
         steps = steps_in(recipe, max(wanted - spent, wanted / 2))
@@ -93,14 +98,9 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     if resume:
         run.load(state, name)
         begin -= before["wall_seconds"]
-        about |= {k: before[k] for k in ("begun_from",) if k in before}
-        about["command"] = f"{before['command']} && {about['command']}"
-        if before.get("built_on") != about.get("built_on"):
-            raise MinividError(f"{state} was begun on other networks than those that are here now "
-                               f"({', '.join(about['built_on'])}). Train without --resume.")
         run.steps = steps or run.steps
         tell(f"resumed at step {run.step} of {run.steps}")
-    carry_on(run, state, about, begin, tell)
+    carry_on(run, state, {**about, "out": str(out) if out else None}, begin, tell)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
     folder = checkpoints.data_dir() / "checkpoints"
@@ -113,12 +113,68 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     return path
 
 
+def check_request(name: str, minutes: float | None, steps: int | None, resume: bool,
+                  warm: bool) -> None:
+    """Raise `MinividError` for what cannot be trained, before any work is done."""
+    if name not in RECIPES:
+        raise MinividError(f"There is nothing called {name!r} to train; there are "
+                           f"{', '.join(RECIPES)}.")
+    if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
+        raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
+    if resume and (warm or minutes is not None):
+        raise MinividError("A training that is resumed goes on from its own weights to the step "
+                           "it was to end at: no --warm, no --minutes; --steps moves the end.")
+
+
+def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:
+    """What is known of a training to be resumed. Raises `MinividError` where it cannot be."""
+    if not state.is_file():
+        raise MinividError(f"Nothing to resume: there is no {state}. Train without --resume.")
+    before = checkpoints.load(state, f"training {name}")[1]
+    if steps is not None and steps <= before["step"]:
+        raise MinividError(f"{state} is at step {before['step']} already: --steps must be more.")
+    known = checkpoints.manifest()
+    for below, digest in before.get("built_on", {}).items():
+        if known.get(f"{below}-{preset}", {}).get("sha256") != digest:
+            raise MinividError(f"{state} was begun with another {below} than the one here. "
+                               "Train without --resume.")
+    return before
+
+
 def shipped(recipe, preset: str) -> str:
     """Give the network the shipped weights; returns the sha256 of the file they are from."""
     path = checkpoints.find(recipe.kind, preset)
     tensors, _ = checkpoints.load(path, recipe.kind)
-    recipe.model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    try:
+        recipe.model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} is of a network of another size than the preset's: "
+                              "train without --warm.") from error
     return checkpoints.sha256(path)
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[list]:
+    """Ctrl-C, or a request to end, is put into the list instead: a step in progress ends whole.
+
+    A second one does not wait.
+    """
+    asked = []
+
+    def remember(number, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> None:
@@ -129,18 +185,17 @@ def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> Non
             run.save(state, {**about, "wall_seconds": time.perf_counter() - begin})
 
     saved = said = time.perf_counter()
-    try:
+    with interrupts_wait() as asked:
         for now in run.fit():
             moment = time.perf_counter()
             if now.step in (1, run.steps) or moment - said > SAY_EVERY:
                 tell(str(now))
                 said = moment
-            if moment - saved > SAVE_EVERY:
+            if asked or moment - saved > SAVE_EVERY:
                 save()
                 saved = moment
-    except KeyboardInterrupt:
-        save()
-        raise
+            if asked:
+                raise KeyboardInterrupt
 
 
 def keep(recipe, run: Training, path: Path, about: dict, seconds: float, listed: bool) -> None:

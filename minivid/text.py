@@ -133,7 +133,8 @@ def contrast_loss(link: Link, tokens: Tensor, layout: Layout, ids: Tensor, wrong
     tokens (B, N, D), ids (B, L), wrong (B, L): near misses. Captions that are alike are no fault.
     """
     clips, texts = link(tokens, layout, torch.cat([ids, wrong]))
-    score = clips.float() @ texts.float().T  # sharpened already  # (B, 2B)
+    with torch.autocast(clips.device.type, enabled=False):  # scores differ by little: no rounding
+        score = clips.float() @ texts.float().T  # sharpened already  # (B, 2B)
     same = (torch.cat([ids, wrong])[None] == ids[:, None]).all(-1)  # (B, 2B)
     other = same & ~torch.eye(len(ids), len(texts), dtype=torch.bool, device=ids.device)
     score = score.masked_fill(other, -torch.inf)

@@ -52,7 +52,7 @@ def low_precision(device: torch.device | str) -> bool:
 
 
 def autocast(device: torch.device | str):
-    """Matrix products in bfloat16 where that is fast; weights and sums stay in float32."""
+    """Matrix products in bfloat16 where that is fast; weights stay in float32."""
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low_precision(device))
 
 
@@ -90,9 +90,9 @@ class Training:
     """
 
     def __init__(self, model: nn.Module, loss: Loss, steps: int, lr: float = 3e-3, seed: int = 0,
-                 ema: float = 0.999, tokens: int | None = None, flops: float | None = None):
+                 ema: float = 0.999, tokens: int | None = None):
         self.model, self.loss, self.steps, self.lr, self.seed = model, loss, steps, lr, seed
-        self.ema, self.tokens, self.flops = ema, tokens, flops
+        self.ema, self.tokens, self.flops = ema, tokens, None
         self.step = 0
         self.seconds = 0.0  # spent in steps, over all sittings
         self.device = next(model.parameters()).device
@@ -106,7 +106,8 @@ class Training:
         until = self.steps if until is None else min(until, self.steps)
         while self.step < until:
             begin = time.perf_counter()
-            loss = self.one_step()
+            counted = self.flops is not None or self.device.type == "cpu"
+            loss = self.one_step() if counted else self.counted_step()
             cost.synchronize(self.device)
             took = time.perf_counter() - begin
             self.seconds += took
@@ -126,9 +127,16 @@ class Training:
             optimizer.step()
         if self.ema:
             decay = min(self.ema, (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(self.average, list(self.model.parameters()), 1 - decay)
+            with torch.no_grad():
+                torch._foreach_lerp_(self.average, list(self.model.parameters()), 1 - decay)
         self.step += 1
         return loss.detach()
+
+    def counted_step(self) -> Tensor:
+        """One step whose floating-point operations are counted, for the share of peak (mfu)."""
+        losses = []
+        self.flops = cost.count_flops(lambda: losses.append(self.one_step()))
+        return losses[0]
 
     def progress(self, loss: Tensor, took: float) -> Progress:
         memory = cost.peak_memory(self.device)

@@ -26,7 +26,7 @@ class Knobs:
 
     split: str = "train"  # "train", "pairs" or "triples" never seen in training, "all"
     cast: str = "any"  # "any" (a quarter have two actors), "one", "two"
-    richness: float = 1.0  # 1: captions as in training; 0: they name only the shape
+    richness: float = 1.0  # 1: captions as in training; 0: they tell nothing ("something")
     distinct: int | None = None  # that many different clips, again and again
     hidden: float = 0.0  # seconds more behind the wall (needs a wide enough frame)
     actions: tuple[str, ...] = g.ACTIONS
@@ -253,7 +253,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     passes = (act == PASSES)[:, None]
     x = torch.where(passes, walk, x)
     wall = torch.where(passes, edge, torch.nan)
-    seen = torch.where(passes, hidden_share(x, rx, wall), 1.0)
+    seen = torch.where(passes, clear_share(x, rx, wall), 1.0)
     named_size = torch.isin(act, torch.tensor([g.ACTIONS.index(a) for a in g.SIZED])) & ~two
     return {
         "size": torch.where(named_size, large.long(), -1),
@@ -264,7 +264,7 @@ def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -
     }
 
 
-def hidden_share(x: Tensor, rx: Tensor, wall: Tensor) -> Tensor:
+def clear_share(x: Tensor, rx: Tensor, wall: Tensor) -> Tensor:
     """Share of an actor's width that stands clear of a wall: x, rx (B, F), wall (B, 2) -> (B, F)"""
     overlap = torch.minimum(x + rx, wall[:, 1:]) - torch.maximum(x - rx, wall[:, :1])
     return 1 - (overlap / (2 * rx)).clamp(0, 1)

@@ -3,6 +3,7 @@
 import inspect
 import json
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,9 @@ def untrained(tmp_path_factory):
             path = folder / "checkpoints" / f"{name}-laptop.safetensors"
             checkpoints.save(path, network.model.state_dict(),
                              {"kind": name, "config": network.config()})
-            checkpoints.record(name, "laptop", path)
+            built_on = {n: checkpoints.manifest()[f"{n}-laptop"]["sha256"]
+                        for n in checkpoints.BUILT_ON[name]}
+            checkpoints.record(name, "laptop", path, built_on=built_on)
     return folder
 
 
@@ -69,6 +72,14 @@ def test_make_writes_a_film_and_the_way_to_it(here, capsys):
     assert (here / "film-3.mp4").read_bytes() != first
 
 
+def test_make_says_who_does_not_fit(here, capsys):
+    prompt = "a red ball bounces and a blue box stands still and a green cat grows"
+    assert cli.main(["make", prompt, "--steps", "1"]) == 0
+    assert "only two actors" in capsys.readouterr().err
+    assert cli.main(["make", prompt.rpartition(" and ")[0], "--steps", "1"]) == 0
+    assert "only two actors" not in capsys.readouterr().err
+
+
 def test_make_honours_size_length_and_picture(here, capsys):
     Image.new("RGB", (120, 100), (250, 20, 20)).save("red.png")
     assert cli.main(["make", "a red ball bounces", "--steps", "1", "--size", "72x48", "--seconds",
@@ -95,6 +106,11 @@ def test_make_passes_over_words_it_does_not_know(here, capsys):
 @pytest.mark.parametrize("argv, says", [
     (["make"], "required: PROMPT"),
     (["make", ""], "empty"),
+    (["make", "3 кота"], "No word of the prompt"),
+    (["make", "a ball", "--seed", "-1"], "whole number from 0 to 2^40"),
+    (["make", "a ball", "-o", "a.png", "--strip", "a.png"], "cannot both be a.png"),
+    (["train", "text", "--resume", "--minutes", "3"], "no --minutes"),
+    (["bench", "--speedrun", "--ingredients"], "one at a time"),
     (["make", "qqqq"], "No word of the prompt"),
     (["make", "a ball", "-o", "a.avi"], ".mp4 or .gif"),
     (["make", "a ball", "-o", "there.mp4"], "exists already"),
@@ -156,6 +172,13 @@ def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):
     runs.in_progress("text", "laptop").write_bytes(b"half")
     line = fails(capsys, "train", "text", code=130)
     assert line.endswith("minivid train text --preset laptop --resume")
+
+
+def test_a_missing_package_is_named(capsys, monkeypatch):
+    monkeypatch.delitem(sys.modules, "minivid.doctor", raising=False)
+    monkeypatch.delattr("minivid.doctor", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "package torch is missing" in fails(capsys, "doctor")
 
 
 def test_a_full_gpu_says_what_to_shrink_and_other_faults_are_not_hidden(capsys, monkeypatch):

@@ -5,8 +5,8 @@ import torch
 from tiny import TINY
 
 from minivid.autoencoder import Autoencoder
-from minivid.errors import FormatError, PromptError
-from minivid.generate import MEMORY, Machine, draw_noise, emerge, extend, generate, hold
+from minivid.errors import FormatError, MinividError, PromptError
+from minivid.generate import Machine, draw_noise, emerge, extend, generate, hold
 from minivid.paint import ClipFormat
 from minivid.text import Link
 from minivid.transformer import Transformer
@@ -64,17 +64,19 @@ def test_held_tokens_stay_bit_for_bit_through_sampling(machine):
     assert not torch.equal(last.x_t[start == 0], held[start == 0])
 
 
-def test_extend_keeps_the_beginning_and_reaches_the_length(machine, monkeypatch):
-    monkeypatch.setattr("minivid.generate.MEMORY", 5)
-    assert MEMORY == 9
-    clip = generate(machine, "a red ball", steps=2)
+@pytest.mark.parametrize("frames", [9, 5, 1])
+def test_extend_keeps_the_beginning_and_reaches_the_length(machine, frames):
+    clip = generate(machine, "a red ball", steps=2, fmt=ClipFormat(24, 24, frames))
     long = extend(machine, clip, 25, steps=2)
-    assert long.video.shape[2] == 25 and torch.equal(long.video[:, :, :9], clip.video)
+    assert long.video.shape[2] == 25 and torch.equal(long.video[:, :, :frames], clip.video)
+    assert long.video.diff(dim=2).abs().amax((1, 3, 4)).min() > 0  # every frame is a new one
 
 
 def test_bad_requests_get_one_clear_line(machine):
     with pytest.raises(PromptError, match="empty"):
         generate(machine, "", steps=1)
+    with pytest.raises(MinividError, match="euler, heun, not 'leap'"):
+        generate(machine, "a cat", steps=1, method="leap")
     with pytest.raises(FormatError, match="multiples of 12"):
         generate(machine, "a cat", fmt=ClipFormat(30, 24, 5), steps=1)
     with pytest.raises(FormatError, match="cannot begin with"):

@@ -1,6 +1,7 @@
 """Training: resumed equals unbroken, two processes equal one, and nothing is lost."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,27 +89,70 @@ def test_train_writes_the_checkpoint_and_its_manifest_entry(folder):
     assert not runs.in_progress("autoencoder", "tiny").exists()
 
 
-def test_an_interrupt_leaves_a_state_that_can_be_resumed(folder, monkeypatch):
-    steps = []
-    one_step = Training.one_step
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_lets_the_step_end_and_can_be_resumed(folder, monkeypatch, number):
+    one_step, steps, out = Training.one_step, [], folder / "mine.safetensors"
 
     def interrupted(self):
         steps.append(self.step)
         if len(steps) == 3:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
         return one_step(self)
+
+    def quiet(line):
+        pass
 
     monkeypatch.setattr(Training, "one_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        runs.train("autoencoder", "tiny", steps=4, say=lambda line: None)
-    assert not (folder / "checkpoints" / "autoencoder-tiny.safetensors").exists()
+        runs.train("autoencoder", "tiny", steps=5, seed=3, out=out, say=quiet)
+    assert steps == [0, 1, 2] and not out.exists()
+    with pytest.raises(MinividError, match="at step 3 already"):
+        runs.train("autoencoder", "tiny", steps=3, resume=True)
     monkeypatch.setattr(Training, "one_step", one_step)
-    path = runs.train("autoencoder", "tiny", resume=True, say=lambda line: None)
-    resumed, _ = checkpoints.load(path)
+    assert runs.train("autoencoder", "tiny", resume=True, say=quiet) == out  # seed 3, too
+    resumed, _ = checkpoints.load(out)
     unbroken, _ = checkpoints.load(
-        runs.train("autoencoder", "tiny", steps=4, out=folder / "whole.safetensors",
-                   say=lambda line: None))
+        runs.train("autoencoder", "tiny", steps=5, seed=3, out=folder / "whole.safetensors",
+                   say=quiet))
     assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
+    assert checkpoints.manifest() == {}
+
+
+def test_a_new_training_keeps_the_unfinished_one_aside(folder):
+    state = runs.in_progress("autoencoder", "tiny")
+    state.parent.mkdir()
+    state.write_bytes(b"half")
+    said = []
+    runs.train("autoencoder", "tiny", steps=1, say=said.append)
+    assert state.with_suffix(".previous.safetensors").read_bytes() == b"half"
+    assert "kept as" in said[0]
+
+
+def test_a_training_goes_on_only_upon_the_networks_it_was_begun_on(folder):
+    train_all(["autoencoder"])
+    run = training("text", 4)
+    built_on = {"autoencoder": checkpoints.manifest()["autoencoder-tiny"]["sha256"]}
+    run.save(runs.in_progress("text", "tiny"),
+             {"kind": "text", "wall_seconds": 1, "built_on": built_on, "command": "x"})
+    runs.train("text", "tiny", resume=True, say=lambda line: None)
+    train_all(["autoencoder"], seed=1)
+    with pytest.raises(CheckpointError, match="another autoencoder"):
+        train_all(["transformer"])
+    run.save(runs.in_progress("text", "tiny"),
+             {"kind": "text", "wall_seconds": 1, "built_on": built_on, "command": "x"})
+    with pytest.raises(MinividError, match="another autoencoder"):
+        runs.train("text", "tiny", resume=True)
+
+
+def test_the_average_is_of_numbers_alone():
+    run = training("autoencoder", 3)
+    list(run.fit())
+    assert not any(x.requires_grad or x.grad_fn for x in run.average)
+
+
+def test_a_counted_step_is_a_step():
+    run = training("autoencoder", 3)
+    assert float(run.counted_step()) > 0 and run.step == 1 and run.flops > 1e6
 
 
 def test_minutes_become_a_number_of_steps_and_leave_the_weights_alone(monkeypatch):
@@ -171,7 +215,7 @@ def test_every_ingredient_left_out_changes_the_loss(folder, monkeypatch):
     train_all(["autoencoder", "text"])
     monkeypatch.setattr(ingredients, "CLIPS", 32)
     monkeypatch.setattr(ingredients, "HELD", 8)
-    rows = ingredients.compare(steps=3, seeds=1, preset="tiny", say=lambda line: None)
+    rows = ingredients.compare(steps=10, seeds=1, preset="tiny", say=lambda line: None)
     assert [row["left out"] for row in rows] == list(ingredients.LEFT_OUT)
     assert len({row["loss"] for row in rows}) == len(rows)
     assert "within" not in ingredients.table(rows)

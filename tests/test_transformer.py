@@ -102,6 +102,13 @@ def test_walls_are_seen_though_distances_between_tokens_stay(model):
     assert not torch.allclose(model(x, t, given), model(x, t, shifted), atol=1e-3)
 
 
+def test_angles_are_not_rounded_under_autocast():
+    rotary, where = Rotary((0.8, 25.0, 4)), torch.tensor([[[1.8125], [1.7]]])
+    with torch.autocast("cpu", torch.bfloat16):
+        turned = rotary(where)
+    assert all(torch.equal(a, b) for a, b in zip(turned, rotary(where)))
+
+
 def test_rotation_makes_scores_depend_on_distance_alone():
     rotary = Rotary((0.5, 9.0, 4))
     q, k = torch.randn(1, 1, 1, 8), torch.randn(1, 1, 1, 8)

@@ -133,7 +133,7 @@ def test_behind_the_wall_nobody_is_seen_for_four_frames(fmt):
     hidden = (truth.visible[:, 0] == 0).sum(1)
     assert hidden.min() >= 4
     assert (truth.visible[:, 0, [0, -1]] > 0.85).all()
-    share = w.hidden_share(truth.position[:, 0, :, 1], truth.radius[:, 0, :, 1], truth.scene.wall)
+    share = w.clear_share(truth.position[:, 0, :, 1], truth.radius[:, 0, :, 1], truth.scene.wall)
     assert torch.equal(share, truth.visible[:, 0])
     longer = w.script(torch.arange(50), WIDE, w.Knobs(actions=("passes behind a wall",), cast="one",
                                                       hidden=0.25))[1]

@@ -1,0 +1,61 @@
+"""The table of scores is whole, whatever the machine is worth, and its parts mean what they say."""
+
+import json
+
+import pytest
+import torch
+from tiny import TINY
+
+from minivid import checkpoints, evaluate, runs
+from minivid import grammar as g
+from minivid.generate import Machine
+from minivid.world import Knobs, film
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """The tiny machine, hardly trained: its films are mud."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "manifest.json").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIVID_DATA", str(folder))
+        patch.setenv("MINIVID_RUNS", str(folder / "runs"))
+        for name in checkpoints.BUILT_ON:
+            runs.train(name, "tiny", steps=2, say=lambda line: None)
+        yield Machine.load("tiny", "cpu")
+
+
+def test_the_whole_table_comes_out_even_for_mud(machine):
+    ticks = []
+    scores = evaluate.evaluate(machine, prompts=4, seeds=1, tick=ticks.append)
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+    assert sum(ticks) > 100
+    text = evaluate.table(scores)
+    for name in ("seen, two actors", "never-seen triples", "aspect 48x24", evaluate.ARTICLE):
+        assert name in text
+    assert scores["groups"]["seen, one actor"]["together"] < 0.5
+
+
+def test_spread_is_one_for_the_same_clips_and_none_where_nothing_is_read():
+    fmt = evaluate.ClipFormat()
+    readings = evaluate.verify.read(film(torch.arange(24), fmt, Knobs(cast="one")).video)
+    assert evaluate.spread(readings, readings) == {"y": 1.0, "x": 1.0, "size": 1.0}
+    still = evaluate.verify.read(film([5] * 8, fmt, Knobs(cast="one")).video)
+    assert max(evaluate.spread(still, readings).values()) < 0.01
+    assert evaluate.spread(readings[:1], readings) is None
+
+
+def test_a_training_clip_is_its_own_nearest(machine):
+    clips = film(torch.arange(8), TINY.fmt).video
+    far, which = evaluate.nearest(clips, TINY)
+    assert torch.allclose(far, torch.zeros(8), atol=1e-3) and which.tolist() == list(range(8))
+
+
+def test_the_floor_of_real_clips_is_low_and_their_ceiling_high():
+    fmt = evaluate.ClipFormat()
+    prompts, seeds = evaluate.prompts_for(Knobs(cast="one"), 48, fmt)
+    readings = evaluate.read_films(film(seeds, fmt, Knobs(cast="one")).video, fmt)
+    assert evaluate.obeyed(readings, prompts)["together"] >= 0.97
+    assert evaluate.obeyed(readings, prompts[1:] + prompts[:1])["together"] <= 0.1
+    assert all(g.parse(prompt).actors for prompt in prompts)
