@@ -420,8 +420,18 @@ def draw_shard(d, cx, cy, r, colour, sky):
     d.polygon(corners([(1, 0.2), (1.3, 1), (0.5, 1)], cx, cy, r), fill=colour)
 
 
-def test_what_is_no_shape_is_called_none():
-    (reading,) = read(pillow_film(draw_shard, (230, 40, 40), DAY, lambda t: (24, 24, 8)))
+def draw_cross(d, cx, cy, r, colour, sky):
+    d.rectangle([cx - r, cy - 0.3 * r, cx + r, cy + 0.3 * r], fill=colour)
+    d.rectangle([cx - 0.3 * r, cy - r, cx + 0.3 * r, cy + r], fill=colour)
+
+
+def draw_open_ring(d, cx, cy, r, colour, sky):
+    d.arc([cx - r, cy - r, cx + r, cy + r], 40, 320, fill=colour, width=round(0.5 * r))
+
+
+@pytest.mark.parametrize("draw", [draw_shard, draw_cross, draw_open_ring])
+def test_what_is_no_shape_is_called_none(draw):
+    (reading,) = read(pillow_film(draw, (230, 40, 40), DAY, lambda t: (24, 24, 8)))
     (actor,) = reading.description.actors
     assert actor.shape is None and actor.colour == "red"
     assert score([reading] * 2, ["something by day", "a red ball"]).rate("actor") == 0
