@@ -53,7 +53,7 @@ def _one_modulation(recipe) -> None:
 
 
 def _untrained_words(recipe) -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     recipe.link = Link(recipe.preset.text).to(recipe.device).eval()
 
 
