@@ -140,8 +140,9 @@ def behind_wall(machine: Machine, n: int, fmt: ClipFormat, tick=None) -> float:
 
 def from_beginning(machine: Machine, n: int, frames: int, fmt: ClipFormat, tick=None) -> float:
     """Share obeyed when the first frames of a real clip of the caption are given."""
-    prompts, seeds = prompts_for(Knobs(cast="one"), n, fmt, start=1 << 20)
-    begin = film(seeds, fmt).video[:, :, :frames]
+    knobs = Knobs(cast="one")
+    prompts, seeds = prompts_for(knobs, n, fmt, start=1 << 20)
+    begin = film(seeds, fmt, knobs).video[:, :, :frames]
     made = make_all(machine, prompts, 13, fmt, tick, begin)
     return obeyed(read_films(made.video, fmt), prompts)["together"]
 

@@ -59,3 +59,15 @@ def test_the_floor_of_real_clips_is_low_and_their_ceiling_high():
     assert evaluate.obeyed(readings, prompts)["together"] >= 0.97
     assert evaluate.obeyed(readings, prompts[1:] + prompts[:1])["together"] <= 0.1
     assert all(g.parse(prompt).actors for prompt in prompts)
+
+
+def test_films_are_begun_with_clips_of_their_own_prompts(machine, monkeypatch):
+    begun = []
+
+    def make_all(machine, prompts, seed, fmt, tick, beginning):
+        begun.append((prompts, beginning))
+        return evaluate.Clip(beginning, None, prompts, None, fmt.fps)
+
+    monkeypatch.setattr(evaluate, "make_all", make_all)
+    fmt = evaluate.ClipFormat()
+    assert evaluate.from_beginning(machine, 16, fmt.frames, fmt) == 1  # the whole clip is given
