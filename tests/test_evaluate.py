@@ -62,10 +62,7 @@ def test_the_floor_of_real_clips_is_low_and_their_ceiling_high():
 
 
 def test_films_are_begun_with_clips_of_their_own_prompts(machine, monkeypatch):
-    begun = []
-
     def make_all(machine, prompts, seed, fmt, tick, beginning):
-        begun.append((prompts, beginning))
         return evaluate.Clip(beginning, None, prompts, None, fmt.fps)
 
     monkeypatch.setattr(evaluate, "make_all", make_all)
