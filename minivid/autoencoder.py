@@ -1,4 +1,4 @@
-"""Video to latents and back: 37 times fewer numbers, causal in time.
+"""Video to latents and back: 33 times fewer numbers, causal in time.
 
 A clip of 1 + 4k frames becomes 1 + k latent frames: the first stands for frame 0 alone (repeated,
 so that it fills a group of four), each later one for four frames. The encoder looks at the past
@@ -24,7 +24,7 @@ GROUP = 4  # frames in a latent frame
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    channels: int = 10  # in a latent, which stands for 4 frames of 6x6 pixels: 432 numbers
+    channels: int = 11  # in a latent, which stands for 4 frames of 6x6 pixels: 432 numbers
     width: int = 96  # of the blocks that see time
     frame_width: int = 64  # of the blocks that see one frame, on the latent's grid
     fine_width: int = 32  # of the blocks on a grid twice as fine
@@ -173,7 +173,7 @@ class Autoencoder(nn.Module):
 
 
 def autoencoder_loss(model: nn.Module, video: Tensor, empty: Tensor, noise: Tensor,
-                     strength: float = 0.07, actors: float = 4.0) -> Tensor:
+                     strength: float = 0.10, actors: float = 4.0) -> Tensor:
     """Mean absolute error, with more weight where the clip differs from a plain sky.
 
     video (B, 3, F, H, W); empty: the same places with nobody and no weather in them; noise as the

@@ -165,11 +165,18 @@ BUILT_ON = {"autoencoder": (), "text": ("autoencoder",), "transformer": ("autoen
 
 def misfits(preset: str, names: tuple[str, ...] = tuple(BUILT_ON)) -> list[str]:
     """Those of these networks that were trained on others than are here now, one line each."""
-    entries = {name: manifest().get(f"{name}-{preset}", {}) for name in BUILT_ON}
+    here, known = digests(preset), manifest()
     return [f"The {name} here was trained with another {below} than the one here. Train it again: "
             f"`minivid train {name} --preset {preset}`"
-            for name in names if entries[name] for below in BUILT_ON[name]
-            if entries[name].get("built_on", {}).get(below) != entries[below].get("sha256")]
+            for name in names if name in here for below in BUILT_ON[name]
+            if known[f"{name}-{preset}"].get("built_on", {}).get(below) != here.get(below)]
+
+
+def digests(preset: str) -> dict[str, str]:
+    """The sha256 of each network of this preset that the manifest knows."""
+    known = manifest()
+    return {name: known[f"{name}-{preset}"]["sha256"] for name in BUILT_ON
+            if f"{name}-{preset}" in known}
 
 
 def sha256(path: str | Path) -> str:

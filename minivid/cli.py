@@ -72,7 +72,7 @@ def bench_flags(add) -> None:
     add("--speedrun", action="store_true", help="train everything from nothing, and say how many "
         "prompts are then obeyed")
     add("--ingredients", action="store_true", help="train small networks, each without one "
-        "ingredient, with three seeds, and write data/ingredients.csv (a quarter of an hour)")
+        "ingredient, with three seeds, and write data/ingredients.csv")
     add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
     add("--json", action="store_true", help="print the figures as JSON")
 
@@ -177,23 +177,19 @@ def train(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     """`minivid evaluate`: the scores of the whole machine."""
+    from tqdm import tqdm
+
     from minivid import checkpoints
     from minivid import evaluate as judge
     from minivid.generate import Machine
 
-    def tick(films):
-        nonlocal made
-        made += films
-        if sys.stderr.isatty():
-            print(f"\r{made} films", end="\r", file=sys.stderr, flush=True)
-
-    made = 0
     machine = Machine.load(args.preset)
-    scores = judge.evaluate(machine, args.prompts, args.seeds, tick)
+    with tqdm(unit=" films", disable=None, leave=False) as bar:  # None: only at a terminal
+        scores = judge.evaluate(machine, args.prompts, args.seeds, bar.update)
     if args.record:
-        of = {n: checkpoints.manifest()[f"{n}-{machine.preset.name}"]["sha256"]
-              for n in ("autoencoder", "text", "transformer")}
-        checkpoints.annotate("transformer", machine.preset.name, scores={**scores, "of": of})
+        size = machine.preset.name
+        scores["of"] = checkpoints.digests(size)
+        checkpoints.annotate("transformer", size, scores=scores)
     print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     return 0
 

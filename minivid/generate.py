@@ -13,13 +13,13 @@ import torch
 
 from . import checkpoints
 from .autoencoder import GROUP, Autoencoder
-from .errors import CheckpointError, FormatError, MinividError
+from .errors import CheckpointError, FormatError
 from .guidance import Guided
 from .layers import Condition
 from .paint import ClipFormat
 from .presets import Preset, best_device, choose_trained
 from .recipes import load_autoencoder, load_link, load_transformer
-from .sampling import METHODS, Step
+from .sampling import Step, sampler
 from .text import Link
 from .tokens import Packing
 from .transformer import Transformer
@@ -93,15 +93,13 @@ def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipForm
 
     `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, or the end of a film.
     """
-    if method not in METHODS:
-        raise MinividError(f"sampling knows {', '.join(METHODS)}, not {method!r}")
     packing = machine.preset.packing(fmt)
     x = draw_noise(seeds, packing) if noise is None else noise
     x, start = x.to(machine.device), torch.zeros(len(x), x.shape[1], device=machine.device)
     if beginning is not None:
         x, start = hold(machine, x, start, beginning, packing)
     given = machine.condition(prompts, packing)
-    yield from METHODS[method](machine.model(guidance, interval), x, given, steps, start=start,
+    yield from sampler(method)(machine.model(guidance, interval), x, given, steps, start=start,
                                shift=SHIFT)
 
 

@@ -32,6 +32,7 @@ DOING = {  # what an actor does -> the same as it is said after "a film of ..."
     "passes behind a wall": "passing behind a wall",
 }
 ACTIONS = tuple(DOING)
+STILL, LEFT, RIGHT, UP, DOWN, BOUNCES, CIRCLES, GROWS, SHRINKS, RIDES, PASSES = range(len(ACTIONS))
 MOVES = ACTIONS[1:5]
 SIZED = ("stands still", *MOVES, "bounces", "circles")  # a single actor doing these has a size
 PAIRED = ("stands still", "moves up", "moves down", "bounces")  # fit a lane of one's own

@@ -12,6 +12,8 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor
 
+from minivid.flow import spread
+
 
 class Guided:
     """A model asked twice, with and without what is `given`; same call as the model it wraps.
@@ -47,7 +49,7 @@ class Guided:
         both = joined(given, given.without(self.without))
         velocity = self.model(torch.cat([x_t, x_t]), torch.cat([t, t]), both)
         v_with, v_without = velocity.chunk(2)
-        scale = scale.reshape(scale.shape + (1,) * (x_t.ndim - scale.ndim))
+        scale = spread(scale, x_t)
         # = v_without + scale * (v_with - v_without), and exactly v_with where the scale is 1
         return v_with + (scale - 1) * (v_with - v_without)
 

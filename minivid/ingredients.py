@@ -24,11 +24,10 @@ from .presets import best_device, choose
 from .recipes import UNSEEN, Pool, TransformerRecipe, load_autoencoder, load_link
 from .text import Link
 from .train import Training, autocast
-from .transformer import TransformerConfig
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 CLIPS, HELD, BATCH = 4096, 256, 32
-CONFIG = TransformerConfig(depth=2)
+DEPTH = 2
 
 
 def _adamw(recipe) -> None:
@@ -86,7 +85,7 @@ def compare(steps: int = 300, seeds: int = 3, preset: str | None = None,
     device = best_device()
     size = choose(preset, device)
     size = replace(size, aspects=size.aspects[:1], batch={**size.batch, "transformer": BATCH},
-                   transformer=replace(size.transformer, depth=CONFIG.depth))
+                   transformer=replace(size.transformer, depth=DEPTH))
     path = {name: checkpoints.find(name, size.name) for name in ("autoencoder", "text")}
     autoencoder, link = (load(path[name], device) for name, load in
                          (("autoencoder", load_autoencoder), ("text", load_link)))

@@ -26,9 +26,6 @@ class Layout:
     kind: Tensor
     extent: Tensor
 
-    def to(self, device) -> Layout:
-        return Layout(*(x.to(device) for x in (self.positions, self.kind, self.extent)))
-
 
 @dataclass(frozen=True)
 class Condition:
@@ -54,11 +51,6 @@ class Condition:
         if what == "sound":
             return replace(self, apart=torch.ones_like(self.apart))
         raise ValueError(f"Nothing called {what!r} can be taken away; only 'text' or 'sound'.")
-
-    def to(self, device) -> Condition:
-        layout = self.layout and self.layout.to(device)
-        return Condition(self.text.to(device), self.text_mask.to(device), layout,
-                         self.apart.to(device))
 
 
 class Linear(nn.Linear):

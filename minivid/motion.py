@@ -14,7 +14,6 @@ from . import grammar as g
 
 Tensor = torch.Tensor
 QUICK = 0.34  # short sides a second: between "slowly" and "quickly"
-BOUNCES, GROWS, SHRINKS = (g.ACTIONS.index(a) for a in ("bounces", "grows", "shrinks"))
 LARGE = 0.192  # radius in short sides: between "small" and "large"
 
 
@@ -85,7 +84,7 @@ def fit_circle(y: Tensor, x: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tens
     """Going round at an even pace, over a grid of periods: rms distance (n,), radius (n,) and
     path (n, F) as x + iy."""
     z = torch.complex(x, y)
-    omega = 2 * torch.pi / torch.linspace(1.3, 2.4, 23, dtype=t.dtype)
+    omega = 2 * torch.pi / torch.linspace(1.9, 3.4, 31, dtype=t.dtype)
     turn = torch.exp(1j * torch.cat([omega, -omega])[:, None] * t)  # (G, F)
     total, wc = w.sum(1, keepdim=True).clamp(min=1e-6), w.to(z.dtype)
     mean_turn, mean_z = (
@@ -139,7 +138,7 @@ def fit_motion(position: Tensor, radius: Tensor, seen: Tensor, t: Tensor) -> Mot
     growth, wobble, steady = fit_growth(radius, t, w)
     action = torch.where((misfit < 0.027) & (jump < 0.065) & steady, action, -1)
     sizing = (growth != 0) & (error[:, 0] < 0.045)
-    action = torch.where(sizing, torch.where(growth > 0, GROWS, SHRINKS), action)
+    action = torch.where(sizing, torch.where(growth > 0, g.GROWS, g.SHRINKS), action)
     misfit = torch.where(sizing, torch.hypot(wobble, error[:, 0]), misfit)
     return Motion(action, speed, misfit, period, phase)
 
@@ -189,7 +188,7 @@ def rides(seat: Tensor, saddle: Tensor, t: Tensor) -> bool:
 
 def hits(moves: Motion, actor: int, seconds: float) -> list[float]:
     """Times of contact with the ground within a clip, if the actor bounces, from its parabolas."""
-    if int(moves.action[actor]) != BOUNCES:
+    if int(moves.action[actor]) != g.BOUNCES:
         return []
     period, phase = float(moves.period[actor]), float(moves.phase[actor])
     times = [(n - phase) * period for n in range(-1, int(seconds / period) + 3)]

@@ -99,7 +99,7 @@ def star(u: Tensor, v: Tensor) -> Tensor:
 
 
 def ring(u: Tensor, v: Tensor) -> Tensor:
-    return ((u * u + v * v).sqrt_() - 0.74).abs_() - 0.26
+    return ((u * u + v * v).sqrt_() - 0.70).abs_() - 0.30
 
 
 def cat(u: Tensor, v: Tensor) -> Tensor:
@@ -129,10 +129,10 @@ def bicycle_coverage(saddle: Tensor, y: Tensor, x: Tensor, side: int) -> Tensor:
     """Two wheels and a frame under the saddle: (..., 2) as (y, x) -> (..., H, W)"""
     v = y - saddle[..., 0, None, None] - SADDLE + WHEEL
     u = (x - saddle[..., 1, None, None]).abs()
-    wheel = (((u - WHEELBASE) ** 2 + v**2).sqrt() - WHEEL + 0.016).abs() - 0.016
+    wheel = (((u - WHEELBASE) ** 2 + v**2).sqrt() - WHEEL + 0.024).abs() - 0.024
     # the frame: a straight bar from each hub up to the saddle
     up, along = SADDLE - WHEEL, (u / WHEELBASE).clamp(0, 1)
-    bar = (v + up * (1 - along)).abs() * (WHEELBASE / (WHEELBASE**2 + up**2) ** 0.5) - 0.013
+    bar = (v + up * (1 - along)).abs() * (WHEELBASE / (WHEELBASE**2 + up**2) ** 0.5) - 0.020
     bar = torch.maximum(bar, u - WHEELBASE)
     return (0.5 - torch.minimum(wheel, bar) * side).clamp_(0, 1)
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from minivid.dice import Dice
 from minivid.grammar import COLOURS, SHAPES
 from minivid.paint import ClipFormat, Scene, background, coverage, paint
-from minivid.world import Dice
 
 FORMAT = ClipFormat(height=16, width=16, frames=1)
 DRAWN = ("ball", "box", "triangle")

@@ -133,9 +133,9 @@ def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:
     before = checkpoints.load(state, f"training {name}")[1]
     if steps is not None and steps <= before["step"]:
         raise MinividError(f"{state} is at step {before['step']} already: --steps must be more.")
-    known = checkpoints.manifest()
+    here = checkpoints.digests(preset)
     for below, digest in before.get("built_on", {}).items():
-        if known.get(f"{below}-{preset}", {}).get("sha256") != digest:
+        if here.get(below) != digest:
             raise MinividError(f"{state} was begun with another {below} than the one here. "
                                "Train without --resume.")
     return before

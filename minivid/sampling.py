@@ -104,6 +104,13 @@ def heun(
 METHODS = {"euler": euler, "heun": heun}
 
 
+def sampler(method: str) -> Callable:
+    """The sampler of that name. Raises `MinividError` for none."""
+    if method not in METHODS:
+        raise MinividError(f"sampling knows {', '.join(METHODS)}, not {method!r}")
+    return METHODS[method]
+
+
 def sample(
     model: Callable,
     noise: Tensor,
@@ -113,8 +120,6 @@ def sample(
     **options: object,
 ) -> Tensor:
     """The end of the road alone: clean samples, as `noise` (B, ...). Options as for `euler`."""
-    if method not in METHODS:
-        raise MinividError(f"sampling knows {', '.join(METHODS)}, not {method!r}")
-    for step in METHODS[method](model, noise, given, steps, **options):
+    for step in sampler(method)(model, noise, given, steps, **options):
         result = step.x_t
     return result

@@ -148,12 +148,6 @@ def play(videos: Tensor | Sequence[Tensor], fps: float, alt: str,
     return Film(tile(videos, labels, across), fps, alt, audio, sample_rate)
 
 
-def apng(videos: Tensor | Sequence[Tensor], fps: float, labels: Sequence[str] | None = None,
-         across: int = 4) -> bytes:
-    """The bytes of what `play` shows, for a widget."""
-    return play(videos, fps, "a film", labels, across).png()
-
-
 def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
          across: int = 4, room: int = WIDTH) -> np.ndarray:
     """Videos (3, F, H, W) in [-1, 1], all of one size, as frames (F, h, w, 3) on white paper.

@@ -39,7 +39,7 @@ class TextConfig:
     vocabulary: tuple[str, ...] = g.VOCABULARY
     width: int = 96
     depth: int = 2
-    clip_dim: int = 40  # numbers in a clip's token
+    clip_dim: int = 44  # numbers in a clip's token
 
     @property
     def heads(self) -> int:
@@ -134,7 +134,7 @@ def contrast_loss(link: Link, tokens: Tensor, layout: Layout, ids: Tensor, wrong
     """
     clips, texts = link(tokens, layout, torch.cat([ids, wrong]))
     with torch.autocast(clips.device.type, enabled=False):  # scores differ by little: no rounding
-        score = clips.float() @ texts.float().T  # sharpened already  # (B, 2B)
+        score = clips.float() @ texts.float().T  # (B, 2B), sharpened already
     same = (torch.cat([ids, wrong])[None] == ids[:, None]).all(-1)  # (B, 2B)
     other = same & ~torch.eye(len(ids), len(texts), dtype=torch.bool, device=ids.device)
     score = score.masked_fill(other, -torch.inf)

@@ -20,7 +20,7 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    dim: int = 40  # numbers in a token
+    dim: int = 44  # numbers in a token
     text_width: int = 96
     depth: int = 5  # the one dial: width and heads follow
     kinds: int = 2

@@ -17,7 +17,6 @@ from . import motion, pixels, track
 
 Tensor = torch.Tensor
 TOO_MUCH = 0.3  # share of the picture left unexplained at which a clip is called unreadable
-RIDES, PASSES = g.ACTIONS.index("rides a bicycle"), g.ACTIONS.index("passes behind a wall")
 
 
 @dataclass
@@ -100,11 +99,11 @@ def _beside(actors: track.Actors, moves: motion.Motion, row: int, wall, saddle: 
     position, visible = actors.position[row], actors.visible[row]
     if wall:
         ok, moves.misfit[row] = motion.passes(position[:, 1], visible, wall, t)
-        moves.action[row] = PASSES if ok else -1
+        moves.action[row] = g.PASSES if ok else -1
     else:
         seat = position + actors.radius[row] * torch.tensor([1.0, 0.0])
         ok = motion.rides(seat.masked_fill(~visible[:, None], torch.nan), saddle, t)
-        moves.action[row] = RIDES if ok else -1
+        moves.action[row] = g.RIDES if ok else -1
 
 
 def _actor(actors: track.Actors, moves: motion.Motion, row: int) -> g.Actor:

@@ -1,7 +1,8 @@
 """The world the clips are filmed in: from a seed to a clip, its caption, and the whole truth.
 
 Every draw is an integer hash of (seed, field), so a seed gives the same truth and caption on
-every machine, in a batch of any size. Pixels are drawn by `paint`, words chosen by `grammar`.
+every machine, in a batch of any size. `acting` moves the actors, `paint` draws them, `grammar` has
+the words.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from dataclasses import dataclass, fields, replace
 import torch
 
 from . import grammar as g
+from .acting import Role, act
+from .dice import Dice
 from .errors import FormatError
-from .paint import FLOOR, SADDLE, WHEEL, ClipFormat, Scene, paint
+from .paint import ClipFormat, Scene, paint
 
 Tensor = torch.Tensor
-STILL, LEFT, RIGHT, UP, DOWN, BOUNCES, CIRCLES, GROWS, SHRINKS, RIDES, PASSES = range(11)
 CASTS = ("any", "one", "two")
 SPLITS = ("train", "pairs", "triples", "all")
 
@@ -80,33 +82,6 @@ class Clip:
     fps: int = 8
 
 
-# ---------------------------------------------------------------- dice
-
-
-class Dice:
-    """Numbers that depend on nothing but (seed, field): splitmix-like, in 32-bit integers."""
-
-    def __init__(self, seeds: Tensor):
-        self.seeds = seeds.to(torch.int64).cpu()
-
-    def integers(self, field: int, rounds: int = 1) -> Tensor:
-        """(B, rounds) in [0, 2^32)"""
-        z = (self.seeds[:, None] & 0xFFFFFFFF) * 0x9E3779B1 + (self.seeds[:, None] >> 32)
-        z = z + field * 0x85EBCA77 + torch.arange(rounds) * 0xC2B2AE3D
-        for shift, factor in ((16, 0x21F0AAAD), (15, 0x735A2D97), (15, 0x21F0AAAD)):
-            z = z & 0xFFFFFFFF
-            z = ((z ^ (z >> shift)) * factor) & 0xFFFFFFFF
-        return z ^ (z >> 16)
-
-    def uniform(self, field: int, low: Tensor | float = 0.0, high: Tensor | float = 1.0) -> Tensor:
-        """(B,) in [low, high)"""
-        return low + (high - low) * (self.integers(field)[:, 0].double() / 2**32)
-
-    def choice(self, field: int, n: int, rounds: int = 1) -> Tensor:
-        """(B, rounds) in {0, ..., n-1}"""
-        return self.integers(field, rounds) * n >> 32
-
-
 # ---------------------------------------------------------------- who does what, where
 
 
@@ -165,111 +140,6 @@ def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
     return out | {"two": two}
 
 
-# ---------------------------------------------------------------- how it moves
-
-
-def _between(dice: Dice, field: int, centre: Tensor | float, reach: Tensor) -> Tensor:
-    """Uniform in centre +- reach, or the centre where there is no room."""
-    return centre + (2 * dice.uniform(field) - 1) * reach.clamp(min=0)
-
-
-def _film_actor(dice: Dice, i: int, cast: dict, fmt: ClipFormat, knobs: Knobs) -> dict:
-    """One actor's size, speed, track and events over the frames, for all actions at once."""
-    t = fmt.times()[None]  # (1, F)
-    hy, hx = fmt.half
-    act, two, k = cast[f"action{i}"], cast["two"], 100 + 40 * i
-    def u(n, low=0.0, high=1.0):
-        return dice.uniform(k + n, low, high)
-
-    small = two | (act == RIDES) | (act == PASSES)
-    large = ~small & (dice.integers(k)[:, 0] >= 2**31)
-    r = torch.where(large, u(1, 0.212, 0.228), u(1, 0.160, 0.172))
-    r = torch.where((act == PASSES), u(1, 0.136, 0.140), r)
-    quick = dice.integers(k + 2)[:, 0] >= 2**31
-    moves = (act >= LEFT) & (act <= DOWN)
-
-    # still, and where a moving actor comes to rest or starts
-    room_y, room_x = hy - r - 0.02, torch.where(two, 0.03, hx - r - 0.02)
-    lane = torch.where(two, (0.25 if i else -0.25) * 2 * hx, 0.0)
-    far = torch.where(quick, u(3, 0.36, 0.50), u(3, 0.21, 0.34))
-    speed = torch.where(quick, u(4, 0.50, 0.64), u(4, 0.16, 0.22))
-    across, along = (act == LEFT) | (act == RIGHT), (act == UP) | (act == DOWN)
-    circling = (act == CIRCLES).double() * u(5, 0.17, 0.22)
-    growing = torch.where(act == GROWS, 1.0, 0.0) + torch.where(act == SHRINKS, 1.0, 0.0)
-    spare = far.clamp(max=2 * room_y.clamp(min=0)) / 2
-    y0 = _between(dice, k + 6, 0.0, room_y - along * spare - circling - growing * 0.09)
-    x0 = _between(dice, k + 7, lane, room_x - across * far / 2 - circling - growing * 0.09)
-    gone = (speed[:, None] * t).minimum(far[:, None]) - far[:, None] / 2  # (B, F)
-    sign = torch.where((act == RIGHT) | (act == DOWN), 1.0, -1.0)[:, None]
-    y = y0[:, None] + along[:, None] * sign * gone
-    x = x0[:, None] + across[:, None] * sign * gone
-    ry = r[:, None].expand(-1, fmt.frames).clone()
-
-    # circles
-    turn = torch.where(dice.integers(k + 8)[:, 0] >= 2**31, 1.0, -1.0) * 2 * torch.pi
-    angle = (turn / u(9, 1.5, 2.1))[:, None] * t + u(10, 0, 2 * torch.pi)[:, None]
-    y, x = y + circling[:, None] * angle.sin(), x + circling[:, None] * angle.cos()
-
-    # grows, shrinks: from a small radius to a big one within the clip
-    rise = (t / u(11, 1.3, 1.8)[:, None]).clamp(max=1)
-    big, little = u(12, 0.20, 0.225)[:, None], u(13, 0.09, 0.11)[:, None]
-    size = little + (big - little) * torch.where((act == GROWS)[:, None], rise, 1 - rise)
-    ry = torch.where(growing[:, None] > 0, size, ry)
-    rx = ry.clone()
-
-    # bounces: parabolas between hits of the ground, a squash around each
-    period = u(14, 0.85, 1.08)
-    phase = t / period[:, None] + u(15)[:, None]
-    beat = phase - phase.floor()
-    height = (0.33 * (period / 1.08) ** 2)[:, None] * 4 * beat * (1 - beat)
-    late = (torch.minimum(beat, 1 - beat) * period[:, None] / 0.08) ** 2
-    squash = torch.exp(-late)
-    bounce = (act == BOUNCES)[:, None]
-    ry = torch.where(bounce, ry * (1 - 0.35 * squash), ry)
-    rx = torch.where(bounce, rx * (1 + 0.25 * squash), rx)
-    y = torch.where(bounce, hy - FLOOR - height - ry, y)
-    hits = [[] if a != BOUNCES else
-            [h for n in range(1, int(fmt.seconds / p) + 3) if 0 <= (h := (n - f) * p) < fmt.seconds]
-            for a, p, f in zip(act.tolist(), period.tolist(), u(15).tolist())]
-
-    # rides: to one side, and back again at the edge in a long film
-    way = torch.where(dice.integers(k + 16)[:, 0] >= 2**31, 1.0, -1.0)
-    span, v = 2 * hx - 2 * (WHEEL + 0.13), u(17, 0.18, 0.25)
-    begin = u(18) * (span - 2 * v).clamp(min=0)
-    reach = (begin[:, None] + v[:, None] * t) % (2 * span) if span > 0 else 0 * t
-    reach = (torch.minimum(reach, 2 * span - reach) - span / 2) * way[:, None]
-    wheels = hy - 0.04 - u(19, 0.0, 2 * hy - 0.05 - SADDLE - 0.345)
-    rides = (act == RIDES)[:, None]
-    y = torch.where(rides, (wheels - SADDLE - r)[:, None], y)
-    x = torch.where(rides, reach, x)
-    saddle = torch.where(rides, (wheels - SADDLE)[:, None], torch.nan)
-
-    # passes behind a wall: wholly hidden for four frames of an eighth of a second, or more
-    v = u(20, 0.355, 0.375)
-    width = 2 * r + v * (0.525 + knobs.hidden)
-    edge = torch.stack([-width / 2, width / 2], 1) + u(21, -0.01, 0.01)[:, None]
-    begin = width / 2 + r - 0.025 + u(22, 0, 0.01)
-    walk = ((v[:, None] * t - begin[:, None]).minimum(begin[:, None])) * way[:, None]
-    passes = (act == PASSES)[:, None]
-    x = torch.where(passes, walk, x)
-    wall = torch.where(passes, edge, torch.nan)
-    seen = torch.where(passes, clear_share(x, rx, wall), 1.0)
-    named_size = torch.isin(act, torch.tensor([g.ACTIONS.index(a) for a in g.SIZED])) & ~two
-    return {
-        "size": torch.where(named_size, large.long(), -1),
-        "speed": torch.where(moves, quick.long(), -1),
-        "position": torch.stack([y, x], -1), "radius": torch.stack([ry, rx], -1),
-        "visible": seen, "events": hits, "wall": wall,
-        "saddle": torch.stack([saddle.expand_as(x), x + saddle * 0], -1),
-    }
-
-
-def clear_share(x: Tensor, rx: Tensor, wall: Tensor) -> Tensor:
-    """Share of an actor's width that stands clear of a wall: x, rx (B, F), wall (B, 2) -> (B, F)"""
-    overlap = torch.minimum(x + rx, wall[:, 1:]) - torch.maximum(x - rx, wall[:, :1])
-    return 1 - (overlap / (2 * rx)).clamp(0, 1)
-
-
 # ---------------------------------------------------------------- how it is told
 
 
@@ -298,7 +168,8 @@ def script(seeds: Tensor, fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs()
     seeds = torch.as_tensor(seeds)
     dice = Dice(seeds % knobs.distinct if knobs.distinct else seeds)
     cast = _cast(dice, knobs)
-    one, two = (_film_actor(dice, i, cast, fmt, knobs) for i in range(2))
+    one, two = (act(Role(dice, i, cast[f"action{i}"], cast["two"], fmt), knobs.hidden)
+                for i in range(2))
     both = {n: torch.stack([one[n], two[n]], 1) for n in
             ("size", "speed", "position", "radius", "visible")}
     who = {n: torch.stack([cast[n + "0"], cast[n + "1"]], 1) for n in ("shape", "colour", "action")}

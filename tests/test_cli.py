@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from minivid import bench, checkpoints, cli, doctor, evaluate, media, presets, runs
+from minivid import bench, checkpoints, cli, doctor, evaluate, media, presets, runs, show
 from minivid.errors import MinividError
 from minivid.recipes import RECIPES
 
@@ -70,6 +70,28 @@ def test_make_writes_a_film_and_the_way_to_it(here, capsys):
     assert (here / "film-2.mp4").read_bytes() == first == (here / "film.mp4").read_bytes()
     assert cli.main([*command[:-2], "--seed", "1"]) == 0
     assert (here / "film-3.mp4").read_bytes() != first
+
+
+def test_the_strip_shows_the_clock_of_what_is_made_not_of_what_is_given(here, monkeypatch):
+    shown = []
+    strip_of = cli.strip_of
+
+    def looked_at(machine, moments, fmt, prompt):
+        monkeypatch.setattr(show, "strip", lambda rows, alt, above, labels: shown.extend(labels))
+        strip_of(machine, moments, fmt, prompt)
+        return Image.new("RGB", (8, 8))
+
+    monkeypatch.setattr(cli, "strip_of", looked_at)
+    Image.new("RGB", (48, 48), "white").save("begin.png")
+    assert cli.main(shlex.split("make 'a ball' --steps 4 --from begin.png --strip s.png")) == 0
+    assert shown[0] == "t = 0.00" and shown[-1] == "t = 1.00" and shown == sorted(set(shown))
+
+
+def test_a_gpu_without_networks_of_its_own_uses_the_laptops(here, monkeypatch):
+    monkeypatch.delenv("MINIVID_PRESET")
+    monkeypatch.setattr(presets, "best_device", lambda device=None: torch.device("cuda"))
+    assert presets.choose().name == "gpu" and presets.choose_trained().name == "laptop"
+    assert presets.choose_trained("gpu").name == "gpu"  # who asks for it is told what is missing
 
 
 def test_make_says_who_does_not_fit(here, capsys):

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments",
-    "grammar paint layers cost media checkpoints distributed claims",
-    "world flow guidance text autoencoder tokens motion pixels shapes show",
-    "transformer convnet sampling track pictures",
+    "grammar dice paint layers cost media checkpoints distributed claims",
+    "acting flow text autoencoder tokens motion pixels shapes show",
+    "world guidance transformer convnet sampling track pictures",
     "train presets verify",
     "recipes course",
     "generate runs exercises ingredients",

@@ -87,9 +87,9 @@ def test_a_film_plays_every_frame_without_html():
 
 def test_one_video_a_batch_and_a_list_play_alike():
     video = some_video()
-    one = show.apng(video, 8)
-    assert show.apng(video[None], 8) == one == show.apng([video], 8)
-    assert show.apng([video[None]], 8) == one
+    one = show.play(video, 8, "a film").png()
+    for same in (video[None], [video], [video[None]]):
+        assert show.play(same, 8, "a film").png() == one
 
 
 def test_a_film_with_sound_brings_its_own_player(tmp_path):

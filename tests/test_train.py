@@ -51,18 +51,20 @@ def test_a_killed_training_resumed_gives_the_weights_of_an_unbroken_one(tmp_path
     assert not torch.equal(weights(whole), weights(first))
 
 
-def test_two_processes_agree_with_one(tmp_path, monkeypatch):
-    one = training("autoencoder", 6)
+@pytest.mark.parametrize("name", ["autoencoder", "transformer"])
+def test_two_processes_agree_with_one(folder, monkeypatch, name):
+    train_all(checkpoints.BUILT_ON[name])
+    one = training(name, 6)
     list(one.fit())
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     script = Path(__file__).with_name("tiny.py")
-    out = tmp_path / "two.safetensors"
+    out = folder / "two.safetensors"
     subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone",
-                    "--nproc-per-node", "2", str(script), str(out)],
+                    "--nproc-per-node", "2", str(script), str(out), name],
                    env=env, check=True, capture_output=True, timeout=120)
     two, _ = checkpoints.load(out, "tiny")
     monkeypatch.setattr(recipes, "mine", lambda x: x[::2])  # what one of two would do by itself
-    alone = training("autoencoder", 6)
+    alone = training(name, 6)
     list(alone.fit())
 
     def apart(other):

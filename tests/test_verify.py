@@ -97,8 +97,8 @@ def test_tracks_sizes_and_visibility_are_those_of_the_truth():
         size = (reading.radius[0] / clip.truth.radius[b, 0] - 1)[full].abs()
         assert len(size) == 0 or size.median() < 0.06, clip.caption[b]
         assert reading.smoothness < 0.4 and reading.residual < 0.02
-        assert (reading.wall is not None) == (clip.truth.action[b, 0] == w.PASSES)
-        assert reading.bicycle == bool(clip.truth.action[b, 0] == w.RIDES)
+        assert (reading.wall is not None) == (clip.truth.action[b, 0] == g.PASSES)
+        assert reading.bicycle == bool(clip.truth.action[b, 0] == g.RIDES)
 
 
 def test_bounces_are_heard_with_the_eyes():

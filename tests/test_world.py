@@ -6,8 +6,10 @@ from dataclasses import fields
 import pytest
 import torch
 
+from minivid import acting
 from minivid import grammar as g
 from minivid import world as w
+from minivid.dice import Dice
 from minivid.errors import FormatError
 from minivid.paint import ClipFormat
 
@@ -120,9 +122,9 @@ def test_actors_are_big_enough_and_stay_in_the_picture(fmt):
     assert (reach <= half + 0.033).all(), (reach - half).amax((0, 1))
     across = 2 * truth.radius.amin((2, 3)) * 48  # pixels of a 48x48 film
     for name, least in (("small", 12), ("large", 18)):
-        calm = (truth.size == g.SIZES.index(name)) & (truth.action != w.BOUNCES)
+        calm = (truth.size == g.SIZES.index(name)) & (truth.action != g.BOUNCES)
         assert across[calm].min() >= least
-    plain = there & ~torch.isin(truth.action, torch.tensor([w.BOUNCES, w.GROWS, w.SHRINKS]))
+    plain = there & ~torch.isin(truth.action, torch.tensor([g.BOUNCES, g.GROWS, g.SHRINKS]))
     assert across[plain].min() >= 12
 
 
@@ -133,7 +135,8 @@ def test_behind_the_wall_nobody_is_seen_for_four_frames(fmt):
     hidden = (truth.visible[:, 0] == 0).sum(1)
     assert hidden.min() >= 4
     assert (truth.visible[:, 0, [0, -1]] > 0.85).all()
-    share = w.clear_share(truth.position[:, 0, :, 1], truth.radius[:, 0, :, 1], truth.scene.wall)
+    x, rx = truth.position[:, 0, :, 1], truth.radius[:, 0, :, 1]
+    share = acting.clear_share(x, rx, truth.scene.wall)
     assert torch.equal(share, truth.visible[:, 0])
     longer = w.script(torch.arange(50), WIDE, w.Knobs(actions=("passes behind a wall",), cast="one",
                                                       hidden=0.25))[1]
@@ -156,7 +159,7 @@ def test_moves_go_where_they_say_and_speeds_are_apart():
     _, truth = w.script(torch.arange(4000), knobs=w.Knobs(actions=g.MOVES, cast="one"))
     gone = (truth.position[:, 0, -1] - truth.position[:, 0, 0])
     pace = (truth.position[:, 0, 1] - truth.position[:, 0, 0]).abs().amax(1) * 8
-    signs = {w.LEFT: (0, -1), w.RIGHT: (0, 1), w.UP: (-1, 0), w.DOWN: (1, 0)}
+    signs = {g.LEFT: (0, -1), g.RIGHT: (0, 1), g.UP: (-1, 0), g.DOWN: (1, 0)}
     for action, (sy, sx) in signs.items():
         which = truth.action[:, 0] == action
         along = gone[which] @ torch.tensor([sy, sx], dtype=gone.dtype)
@@ -197,11 +200,11 @@ def test_knobs():
 
 
 def test_dice_are_even():
-    dice = w.Dice(torch.arange(20000))
+    dice = Dice(torch.arange(20000))
     u = dice.uniform(3)
     assert 0 <= u.min() and u.max() < 1 and abs(float(u.mean()) - 0.5) < 0.01
     counts = torch.bincount(dice.choice(4, 6)[:, 0], minlength=6)
     assert (counts / 20000 - 1 / 6).abs().max() < 0.01
-    other = w.Dice(torch.arange(1, 20001))
+    other = Dice(torch.arange(1, 20001))
     both = torch.stack([dice.uniform(3), dice.uniform(4), other.uniform(3)])
     assert (torch.corrcoef(both) - torch.eye(3)).abs().max() < 0.03

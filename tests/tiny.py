@@ -2,7 +2,9 @@
 
 import sys
 
-from minivid import checkpoints, distributed, presets, train
+import torch
+
+from minivid import checkpoints, distributed, presets, runs, train
 from minivid.autoencoder import AutoencoderConfig
 from minivid.paint import ClipFormat
 from minivid.recipes import RECIPES
@@ -30,9 +32,11 @@ def training(name: str, steps: int, device="cpu") -> Training:
     return Training(recipe.model, recipe.loss, steps, recipe.lr, 0, recipe.ema)
 
 
-if __name__ == "__main__":  # torchrun tests/tiny.py OUT
-    distributed.init_from_env()
-    run = training("autoencoder", 6)
+if __name__ == "__main__":  # torchrun tests/tiny.py OUT NAME
+    device = distributed.init_from_env()
+    run = training(sys.argv[2], 6)
+    steps = torch.tensor(float(runs.steps_in(RECIPES["autoencoder"](TINY, 0, device), 1.0)))
+    assert distributed.all_mean(steps) == steps, "minutes become as many steps in every process"
     for _now in run.fit():
         pass
     if distributed.main_process():
