@@ -38,8 +38,13 @@ def init_from_env() -> torch.device:
 
 
 def leave() -> None:
-    """Leave the group; call it at the end of a training."""
+    """Leave the group, all together; call it at the end of a training.
+
+    A wrapped model keeps the group's threads alive: let go of it before Python itself ends (as at
+    the end of a function), or one of them may still hold a tensor then, and crash.
+    """
     if world_size() > 1 and torch.distributed.is_initialized():
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 

@@ -32,6 +32,17 @@ def add_noise(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     return (1 - t) * noise + t * clean
 
 
+def go_back(x_t: Tensor, t: Tensor, earlier: Tensor, noise: Tensor) -> Tensor:
+    """From x_t to the noisier x at an `earlier` time, as if more `noise` had been mixed in.
+
+    What was clean of x_t shrinks to its share at `earlier`, and fresh noise fills up the rest.
+    """
+    t, earlier = spread(t, x_t), spread(earlier, x_t)
+    share = torch.where(t > 0, earlier / t, 1.0)
+    missing = (1 - earlier) ** 2 - (share * (1 - t)) ** 2  # variances add
+    return share * x_t + missing.clamp(min=0).sqrt() * noise
+
+
 def velocity_of(clean: Tensor, noise: Tensor) -> Tensor:
     """The direction from `noise` to `clean`, the same at every t of their road; any one shape."""
     return clean - noise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -19,14 +20,15 @@ from .layers import Condition
 from .paint import ClipFormat
 from .presets import Preset, best_device, choose_trained
 from .recipes import load_autoencoder, load_link, load_transformer
-from .sampling import Step, sampler
+from .sampling import Step, churn, sampler
 from .text import Link
 from .tokens import Packing
 from .transformer import Transformer
 from .world import Clip
 
 Tensor = torch.Tensor
-STEPS, GUIDANCE, INTERVAL, SHIFT = 16, 2.5, (0.0, 1.0), 1.5  # what comes out best by measurement
+METHOD, STEPS, GUIDANCE = "churn", 32, 2.5  # what comes out best by measurement
+INTERVAL, SHIFT = (0.0, 1.0), 1.5
 MEMORY = 9  # frames that a film is continued from
 
 
@@ -77,30 +79,38 @@ class Machine:
         return self.autoencoder.decode(latents).cpu()
 
 
-def draw_noise(seeds: list[int], packing: Packing) -> Tensor:
-    """Noise tokens (B, N, D); each row depends on its own seed alone."""
+def noises(seeds: list[int], packing: Packing) -> Iterator[Tensor]:
+    """Noise tokens (B, N, D), again and again; each row depends on its own seed alone."""
     shape = (packing.pictures + packing.sound, packing.dim)
-    return torch.stack(
-        [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
-    )
+    dice = [torch.Generator().manual_seed(s) for s in seeds]
+    while True:
+        yield torch.stack([torch.randn(shape, generator=g) for g in dice])
+
+
+def draw_noise(seeds: list[int], packing: Packing) -> Tensor:
+    """The first of `noises`, where sampling begins: (B, N, D)"""
+    return next(noises(seeds, packing))
 
 
 def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipFormat | None = None,
            steps: int = STEPS, guidance: float = GUIDANCE, beginning: Tensor | None = None,
-           noise: Tensor | None = None, method: str = "euler",
+           noise: Tensor | None = None, method: str = METHOD,
            interval: tuple[float, float] = INTERVAL) -> Iterator[Step]:
     """The moments of sampling, as tokens (B, N, D): noise first, clean last.
 
     `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, or the end of a film.
     """
-    packing = machine.preset.packing(fmt)
-    x = draw_noise(seeds, packing) if noise is None else noise
+    packing, walk = machine.preset.packing(fmt), sampler(method)
+    draws = noises(seeds, packing)
+    first = next(draws)
+    if walk is churn:
+        walk = partial(churn, fresh=lambda: next(draws).to(machine.device))
+    x = first if noise is None else noise
     x, start = x.to(machine.device), torch.zeros(len(x), x.shape[1], device=machine.device)
     if beginning is not None:
         x, start = hold(machine, x, start, beginning, packing)
     given = machine.condition(prompts, packing)
-    yield from sampler(method)(machine.model(guidance, interval), x, given, steps, start=start,
-                               shift=SHIFT)
+    yield from walk(machine.model(guidance, interval), x, given, steps, start=start, shift=SHIFT)
 
 
 def hold(machine: Machine, x: Tensor, start: Tensor, beginning: Tensor, packing: Packing):
@@ -121,7 +131,7 @@ def hold(machine: Machine, x: Tensor, start: Tensor, beginning: Tensor, packing:
 def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: int = STEPS,
              guidance: float = GUIDANCE, fmt: ClipFormat | None = None,
              noise: Tensor | None = None, picture: Tensor | None = None,
-             beginning: Tensor | None = None, method: str = "euler",
+             beginning: Tensor | None = None, method: str = METHOD,
              interval: tuple[float, float] = INTERVAL,
              on_step: Callable[[int, Step], None] | None = None) -> Clip:
     """Make films from sentences: prompt b from noise of seed + b.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from minivid.errors import MinividError
-from minivid.flow import clean_guess, shifted, spread
+from minivid.flow import clean_guess, go_back, shifted, spread
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,34 @@ def heun(
     yield Step(t_next, x_t, x_t)
 
 
-METHODS = {"euler": euler, "heun": heun}
+@torch.no_grad()
+def churn(
+    model: Callable,
+    noise: Tensor,
+    given: object = None,
+    steps: int = 24,
+    start: Tensor | None = None,
+    pace: Tensor | None = None,
+    shift: float = 1.0,
+    fresh: Callable[[], Tensor] | None = None,
+) -> Iterator[Step]:
+    """As `euler`, but two steps forward, one back: before each step, fresh noise undoes one.
+
+    So what was decided wrongly is decided again, knowing more: many errors of the model mend
+    themselves (Karras et al., arXiv 2206.00364, algorithm 2). `fresh()` gives noise as `noise`.
+    """
+    t_at, x_t, clock = clocks(noise, start, pace), noise, times(steps, shift).tolist()
+    fresh = fresh or (lambda: torch.randn_like(noise))
+    for s, s_next in zip(clock[:-1], clock[1:], strict=True):
+        t, t_next = t_at(s * s / s_next), t_at(s_next)  # as far back as forward, in proportion
+        x_t = go_back(x_t, t_at(s), t, fresh()) if s else x_t
+        velocity = model(x_t, t, given)
+        yield Step(t, x_t, clean_guess(x_t, velocity, t))
+        x_t = move(x_t, velocity, t_next - t)
+    yield Step(t_next, x_t, x_t)
+
+
+METHODS = {"euler": euler, "heun": heun, "churn": churn}
 
 
 def sampler(method: str) -> Callable:

@@ -16,16 +16,21 @@ import torch
 from torch import nn
 from minivid import distributed
 
-distributed.init_from_env()
-torch.manual_seed(0)
-model = distributed.wrap(nn.Linear(3, 2))
-x = torch.arange(12.0).reshape(2, 2, 3)[distributed.rank()]
-loss = model(x).square().mean()
-loss.backward()
-mean = distributed.all_mean(loss)
-if distributed.main_process():
-    print([*model.module.weight.grad.flatten().tolist(), mean.item()])
-distributed.leave()
+
+def main():  # all of it is let go of before Python ends
+    distributed.init_from_env()
+    torch.manual_seed(0)
+    model = distributed.wrap(nn.Linear(3, 2))
+    x = torch.arange(12.0).reshape(2, 2, 3)[distributed.rank()]
+    loss = model(x).square().mean()
+    loss.backward()
+    mean = distributed.all_mean(loss)
+    if distributed.main_process():
+        print([*model.module.weight.grad.flatten().tolist(), mean.item()])
+    distributed.leave()
+
+
+main()
 """
 
 

@@ -75,7 +75,7 @@ def test_extend_keeps_the_beginning_and_reaches_the_length(machine, frames):
 def test_bad_requests_get_one_clear_line(machine):
     with pytest.raises(PromptError, match="empty"):
         generate(machine, "", steps=1)
-    with pytest.raises(MinividError, match="euler, heun, not 'leap'"):
+    with pytest.raises(MinividError, match="euler, heun, churn, not 'leap'"):
         generate(machine, "a cat", steps=1, method="leap")
     with pytest.raises(FormatError, match="multiples of 12"):
         generate(machine, "a cat", fmt=ClipFormat(30, 24, 5), steps=1)

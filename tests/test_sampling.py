@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from minivid.errors import MinividError
-from minivid.flow import IdealDenoiser, add_noise, clean_guess, spread
-from minivid.sampling import euler, heun, sample, times
+from minivid.flow import IdealDenoiser, add_noise, clean_guess, go_back, spread
+from minivid.sampling import churn, euler, heun, sample, times
 
 
 def draw(*shape, seed=0):
@@ -78,14 +78,14 @@ def test_every_step_is_shown(method):
     assert torch.equal(steps[-1].guess, steps[-1].x_t) and (steps[-1].t == 1).all()
 
 
-@pytest.mark.parametrize("method", ["euler", "heun"])
+@pytest.mark.parametrize("method", ["euler", "heun", "churn"])
 def test_with_one_point_one_step_is_enough(method):
     point = draw(1, 3, seed=1)
     end = sample(IdealDenoiser(point), draw(8, 3), steps=1, method=method)
     assert torch.allclose(end, point.expand(8, 3), atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["euler", "heun"])
+@pytest.mark.parametrize("method", ["euler", "heun", "churn"])
 def test_ideal_paths_end_on_the_points(method):
     points = draw(6, 4, seed=2) * 2
     end = sample(IdealDenoiser(points), draw(32, 4), steps=64, method=method)
@@ -94,7 +94,7 @@ def test_ideal_paths_end_on_the_points(method):
     assert len(nearest.indices.unique()) > 3
 
 
-@pytest.mark.parametrize("method", ["euler", "heun"])
+@pytest.mark.parametrize("method", [euler, heun, churn])
 def test_what_starts_clean_is_kept_bit_for_bit(method):
     start = torch.tensor([[1.0, 0.0, 1.0, 0.4]]).expand(3, 4)
     noise = draw(3, 4, 2) * 1e3
@@ -103,11 +103,14 @@ def test_what_starts_clean_is_kept_bit_for_bit(method):
         return torch.where(spread(t, x_t) == 1, torch.inf, gaussian_velocity(x_t, t))
 
     seen = []
-    for step in {"euler": euler, "heun": heun}[method](model, noise, steps=7, start=start):
+    for step in method(model, noise, steps=7, start=start):
         assert torch.equal(step.x_t[:, [0, 2]], noise[:, [0, 2]])
         assert (step.t[:, [0, 2]] == 1).all()
         seen.append(step.t[0, 3].item())
-    assert seen == pytest.approx([0.4 + 0.6 * n / 7 for n in range(8)])
+    clock = [n / 7 for n in range(8)]
+    if method is churn:
+        clock = [n * n / (n + 1) / 7 for n in range(7)] + [1]
+    assert seen == pytest.approx([0.4 + 0.6 * s for s in clock])
     assert not torch.equal(step.x_t[:, 1], noise[:, 1])
 
 
@@ -149,5 +152,43 @@ def test_what_is_given_reaches_the_model_and_nothing_is_learnt():
 
 
 def test_unknown_method_is_a_clear_error():
-    with pytest.raises(MinividError, match="euler, heun, not 'magic'"):
+    with pytest.raises(MinividError, match="euler, heun, churn, not 'magic'"):
         sample(gaussian_velocity, draw(2, 3), method="magic")
+
+
+def test_going_back_is_as_if_more_noise_had_been_mixed_in():
+    clean, t, earlier = 3 * draw(1, 4).double(), torch.tensor([0.8]), torch.tensor([0.3])
+    clean = clean.expand(50_000, 4)
+    t, earlier = (x.expand(50_000).double() for x in (t, earlier))
+    x_t = add_noise(clean, draw(50_000, 4, seed=1).double(), t)
+    back = go_back(x_t, t, earlier, draw(50_000, 4, seed=2).double())
+    assert torch.allclose(back.mean(0), 0.3 * clean[0], atol=0.02)
+    assert torch.allclose(back.std(0), torch.full((4,), 0.7).double(), atol=0.01)
+    assert torch.equal(go_back(x_t, t, t, x_t), x_t), "to where it is: nothing changes"
+    assert torch.equal(go_back(x_t, 0 * t, 0 * t, clean), x_t), "noise stays as it is"
+
+
+def test_churn_comes_to_the_same_places_as_often():
+    """The exact flow of a Gaussian gives that Gaussian, whatever is undone on the way."""
+    end = sample(gaussian_velocity, draw(20_000, 1).double(), steps=200, method="churn",
+                 fresh=iter_noise(20_000, 1))
+    assert float(end.mean()) == pytest.approx(MEAN, abs=0.01)
+    assert float(end.std()) == pytest.approx(WIDTH, rel=0.03)
+    again = sample(gaussian_velocity, draw(20_000, 1).double(), steps=200)
+    assert torch.corrcoef(torch.cat([end, again], 1).T)[0, 1] < 0.5, "decided anew on the way"
+
+
+def iter_noise(*shape):
+    dice = torch.Generator().manual_seed(9)
+    return lambda: torch.randn(shape, generator=dice).double()
+
+
+def test_churn_mends_what_a_faulty_model_has_spoilt():
+    """A model that is wrong early on, when nearly all is noise, and right from there."""
+    def model(x_t, t, given):
+        return gaussian_velocity(x_t, t) + 3 * (spread(t, x_t) < 0.3)
+
+    right = draw(20_000, 1).double()
+    ends = [sample(model, right, steps=50, method=method) for method in ("euler", "churn")]
+    off = [(end.mean() - MEAN).abs() for end in ends]
+    assert off[1] < 0.5 * off[0]

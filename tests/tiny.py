@@ -32,13 +32,17 @@ def training(name: str, steps: int, device="cpu") -> Training:
     return Training(recipe.model, recipe.loss, steps, recipe.lr, 0, recipe.ema)
 
 
-if __name__ == "__main__":  # torchrun tests/tiny.py OUT NAME
+def main(out: str, name: str) -> None:
     device = distributed.init_from_env()
-    run = training(sys.argv[2], 6)
+    run = training(name, 6)
     steps = torch.tensor(float(runs.steps_in(RECIPES["autoencoder"](TINY, 0, device), 1.0)))
     assert distributed.all_mean(steps) == steps, "minutes become as many steps in every process"
     for _now in run.fit():
         pass
     if distributed.main_process():
-        checkpoints.save(sys.argv[1], run.best(), {"kind": "tiny"})
+        checkpoints.save(out, run.best(), {"kind": "tiny"})
     distributed.leave()
+
+
+if __name__ == "__main__":  # torchrun tests/tiny.py OUT NAME
+    main(*sys.argv[1:])
