@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -32,12 +34,15 @@ def prompts_for(knobs: Knobs, n: int, fmt: ClipFormat, start: int = 0) -> tuple[
 
 def read_films(video: Tensor, fmt: ClipFormat) -> list[verify.Reading]:
     """Read clips as they come back from the film files that `minivid make` writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path, out = Path(folder) / "film.mp4", []
-        for one in video:
-            media.write_film(path, one, fmt.fps)
-            out.append(media.read_film(path)[0])
-    return verify.read(torch.cat(out), fmt.fps)
+
+    def through_a_file(n: int) -> Tensor:
+        path = Path(folder) / f"{n}.mp4"
+        media.write_film(path, video[n], fmt.fps)
+        return media.read_film(path)[0]
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
+        films = list(threads.map(through_a_file, range(len(video))))
+    return verify.read(torch.cat(films), fmt.fps)
 
 
 def make_all(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat, tick=None,
