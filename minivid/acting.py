@@ -65,7 +65,7 @@ def place_and_move(role: Role, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     lane = torch.where(role.two, (0.25 if role.i else -0.25) * 2 * hx, 0.0)
     far = torch.where(quick, role.u(3, 0.36, 0.50), role.u(3, 0.21, 0.34))
     speed = torch.where(quick, role.u(4, 0.44, 0.56), role.u(4, 0.16, 0.22))
-    arm = role.does(g.CIRCLES).double() * role.u(5, 0.17, 0.22)
+    arm = role.does(g.CIRCLES).double() * role.u(5, 0.15, 0.18)
     taken = arm + role.does(g.GROWS, g.SHRINKS).double() * 0.09
     spare = far.clamp(max=2 * room_y.clamp(min=0)) / 2
     y0 = role.between(6, 0.0, room_y - along * spare - taken)
@@ -73,7 +73,8 @@ def place_and_move(role: Role, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     gone = (speed[:, None] * role.t).minimum(far[:, None]) - far[:, None] / 2  # (B, F)
     gone = torch.where(role.does(g.RIGHT, g.DOWN), 1.0, -1.0)[:, None] * gone
     turn = torch.where(role.coin(8), 1.0, -1.0) * 2 * torch.pi
-    angle = (turn / role.u(9, 2.2, 3.0))[:, None] * role.t + role.u(10, 0, 2 * torch.pi)[:, None]
+    quarter = (4 * role.u(10)).floor() * torch.pi / 2  # it sets out at the side, above or below
+    angle = (turn / role.u(9, 2.5, 3.1))[:, None] * role.t + quarter[:, None]
     y = y0[:, None] + along[:, None] * gone + arm[:, None] * angle.sin()
     return y, x0[:, None] + across[:, None] * gone + arm[:, None] * angle.cos(), quick
 

@@ -16,7 +16,7 @@ from minivid.paint import ClipFormat
 SEEDS = torch.arange(300)
 SQUARE, WIDE, TALL = ClipFormat(), ClipFormat(48, 72), ClipFormat(72, 48)
 PINS = {
-    "truth": "5154e90381d7d16b4260b47ca69fb6e639384fac9fabf254d247ce293f3a6d20",
+    "truth": "53a52880e3ab459c8db3535eb20fb165a8df37a2555000ee7ce6ce9e843b125b",
     "captions": "7849f8634af3919977f62d2cd9fd3cdd729d12d0836cb699d1136c0b3bef02f3",
 }
 
