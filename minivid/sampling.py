@@ -59,15 +59,20 @@ def euler(
     start: Tensor | None = None,
     pace: Tensor | None = None,
     shift: float = 1.0,
+    fresh: Callable[[], Tensor] | None = None,
 ) -> Iterator[Step]:
     """Follow the model's velocity from `noise` (B, ...) to clean: ask, go a little way, ask again.
 
     Yields a `Step` before each of the `steps` moves, and a last one at t = 1 with the result.
-    Where `start` is 1, `noise` must already hold the clean values; they are kept.
+    Where `start` is 1, `noise` must already hold the clean values; they are kept. With `fresh`,
+    which gives noise as `noise`, each step but the first goes back before it goes on: see `churn`.
     """
     t_at, x_t, clock = clocks(noise, start, pace), noise, times(steps, shift).tolist()
     for s, s_next in zip(clock[:-1], clock[1:], strict=True):
         t, t_next = t_at(s), t_at(s_next)
+        if fresh and s:  # as far back as forward, in proportion
+            now, t = t, t_at(s * s / s_next)
+            x_t = go_back(x_t, now, t, fresh())
         velocity = model(x_t, t, given)
         yield Step(t, x_t, clean_guess(x_t, velocity, t))
         x_t = move(x_t, velocity, t_next - t)
@@ -101,31 +106,20 @@ def heun(
     yield Step(t_next, x_t, x_t)
 
 
-@torch.no_grad()
 def churn(
     model: Callable,
     noise: Tensor,
-    given: object = None,
-    steps: int = 24,
-    start: Tensor | None = None,
-    pace: Tensor | None = None,
-    shift: float = 1.0,
+    *args: object,
     fresh: Callable[[], Tensor] | None = None,
+    **options: object,
 ) -> Iterator[Step]:
-    """As `euler`, but two steps forward, one back: before each step, fresh noise undoes one.
+    """As `euler`, but two steps forward, one back: before each step, `fresh()` noise undoes one.
 
-    So what was decided wrongly is decided again, knowing more: many errors of the model mend
-    themselves (Karras et al., arXiv 2206.00364, algorithm 2). `fresh()` gives noise as `noise`.
+    So what was decided wrongly can be decided again, knowing more (Karras et al., arXiv
+    2206.00364, algorithm 2).
     """
-    t_at, x_t, clock = clocks(noise, start, pace), noise, times(steps, shift).tolist()
     fresh = fresh or (lambda: torch.randn_like(noise))
-    for s, s_next in zip(clock[:-1], clock[1:], strict=True):
-        t, t_next = t_at(s * s / s_next), t_at(s_next)  # as far back as forward, in proportion
-        x_t = go_back(x_t, t_at(s), t, fresh()) if s else x_t
-        velocity = model(x_t, t, given)
-        yield Step(t, x_t, clean_guess(x_t, velocity, t))
-        x_t = move(x_t, velocity, t_next - t)
-    yield Step(t_next, x_t, x_t)
+    return euler(model, noise, *args, fresh=fresh, **options)
 
 
 METHODS = {"euler": euler, "heun": heun, "churn": churn}
