@@ -15,6 +15,8 @@ from .dice import Dice
 from .paint import FLOOR, SADDLE, WHEEL, ClipFormat
 
 Tensor = torch.Tensor
+ROUND = 2.0  # seconds that a circle takes
+HIDDEN = 0.41  # seconds that a passer-by is behind a wall, all of it: 4 frames of 8 a second
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def size(role: Role) -> tuple[Tensor, Tensor]:
     """Radius (B,), and whether that is large (B,)."""
     large = ~(role.two | role.does(g.RIDES, g.PASSES)) & role.coin(0)
     r = torch.where(large, role.u(1, 0.212, 0.228), role.u(1, 0.160, 0.172))
-    return torch.where(role.does(g.PASSES), role.u(1, 0.136, 0.140), r), large
+    return torch.where(role.does(g.PASSES), role.u(1, 0.1365, 0.139), r), large
 
 
 def place_and_move(role: Role, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,7 +67,7 @@ def place_and_move(role: Role, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     lane = torch.where(role.two, (0.25 if role.i else -0.25) * 2 * hx, 0.0)
     far = torch.where(quick, role.u(3, 0.36, 0.50), role.u(3, 0.21, 0.34))
     speed = torch.where(quick, role.u(4, 0.44, 0.56), role.u(4, 0.16, 0.22))
-    arm = role.does(g.CIRCLES).double() * role.u(5, 0.15, 0.18)
+    arm = role.does(g.CIRCLES).double() * role.u(5, 0.15, 0.165)
     taken = arm + role.does(g.GROWS, g.SHRINKS).double() * 0.09
     spare = far.clamp(max=2 * room_y.clamp(min=0)) / 2
     y0 = role.between(6, 0.0, room_y - along * spare - taken)
@@ -74,7 +76,7 @@ def place_and_move(role: Role, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     gone = torch.where(role.does(g.RIGHT, g.DOWN), 1.0, -1.0)[:, None] * gone
     turn = torch.where(role.coin(8), 1.0, -1.0) * 2 * torch.pi
     quarter = (4 * role.u(10)).floor() * torch.pi / 2  # it sets out at the side, above or below
-    angle = (turn / role.u(9, 2.5, 3.1))[:, None] * role.t + quarter[:, None]
+    angle = turn[:, None] / ROUND * role.t + quarter[:, None]
     y = y0[:, None] + along[:, None] * gone + arm[:, None] * angle.sin()
     return y, x0[:, None] + across[:, None] * gone + arm[:, None] * angle.cos(), quick
 
@@ -115,13 +117,14 @@ def ride(role: Role) -> tuple[Tensor, Tensor]:
 
 
 def pass_behind(role: Role, r: Tensor, hidden: float) -> tuple[Tensor, Tensor]:
-    """From one side of a wall to the other, wholly hidden for half a second and `hidden` more:
-    x (B, F), and the wall's edges (B, 2)."""
-    v = role.u(20, 0.355, 0.375)
-    width = 2 * r + v * (0.525 + hidden)
-    wall = torch.stack([-width / 2, width / 2], 1) + role.u(21, -0.01, 0.01)[:, None]
-    begin = (width / 2 + r - 0.025 + role.u(22, 0, 0.01))[:, None]
-    return (v[:, None] * role.t - begin).minimum(begin) * way(role), wall
+    """From one side of a wall to the other, wholly hidden for HIDDEN and `hidden` seconds more:
+    x (B, F), and the wall's edges (B, 2). It sets out just clear of the wall, and comes to rest
+    as far beyond it."""
+    gap = role.u(20, 0.004, 0.008)
+    v = (2 * r + gap) / 0.735  # gone behind a moment before frame 6 of 8 a second
+    half = r + v * (HIDDEN + hidden) / 2
+    begin = (half + r + gap)[:, None]
+    return (v[:, None] * role.t - begin).minimum(begin) * way(role), torch.stack([-half, half], 1)
 
 
 def way(role: Role) -> Tensor:

@@ -84,7 +84,7 @@ def fit_circle(y: Tensor, x: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tens
     """Going round at an even pace, over a grid of periods: rms distance (n,), radius (n,) and
     path (n, F) as x + iy."""
     z = torch.complex(x, y)
-    omega = 2 * torch.pi / torch.linspace(1.9, 3.4, 31, dtype=t.dtype)
+    omega = 2 * torch.pi / torch.linspace(1.6, 2.8, 25, dtype=t.dtype)
     turn = torch.exp(1j * torch.cat([omega, -omega])[:, None] * t)  # (G, F)
     total, wc = w.sum(1, keepdim=True).clamp(min=1e-6), w.to(z.dtype)
     mean_turn, mean_z = (

@@ -57,9 +57,10 @@ def explain(video: Tensor) -> Pixels:
     empty, drop, colours = _colours(*video.shape[-2:])
     few = (video[:, :, :: max(1, video.shape[2] // 4)] + 1) / 2
     fit = []
-    for e, d in zip(empty, drop):
-        off = _without(few - e[:, None], d[None, :, None], 1)
-        fit.append(off.square_().sum(1).clamp_(max=0.25**2).mean((1, 2, 3)))
+    for e, d, wall in zip(empty, drop, p.WALL * p.LIGHT[:, None]):
+        off = _without(few - e[:, None], d[None, :, None], 1).square_().sum(1)
+        off = off.minimum((few - wall[..., None, None, None]).square_().sum(1))  # or a wall
+        fit.append(off.clamp_(max=0.25**2).mean((1, 2, 3)))
     place = torch.stack(fit, 1).argmin(1)  # (B,)
 
     off = ((video + 1) / 2).sub_(empty[place][:, :, None])  # (B, 3, F, H, W)

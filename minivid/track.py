@@ -171,7 +171,7 @@ def _shown(mask: Tensor, area: Tensor, centre: Tensor, wall: Tensor) -> tuple[Te
     first = torch.where(column, x, 9.0).amin(1)
     last = torch.where(column, x + 1 / side, -9.0).amax(1)
     wide = torch.where(left, wall[0] - first, last - wall[1]).clamp(min=0)
-    whole = (area > 0) & (wide > 0.8 * wide.amax().minimum(line.sum(1).amax() / side))
+    whole = (area > 0) & (wide > 0.9 * wide.amax().minimum(line.sum(1).amax() / side))
     if not whole.any():
         whole = area >= area.amax()
     sides = [area[whole & s] if (whole & s).any() else area[whole] for s in (~left, left)]
