@@ -27,7 +27,7 @@ from .transformer import Transformer
 from .world import Clip
 
 Tensor = torch.Tensor
-METHOD, STEPS, GUIDANCE = "churn", 32, 2.5
+METHOD, STEPS, GUIDANCE = "churn", 16, 2.5
 INTERVAL, SHIFT = (0.0, 1.0), 1.5
 MEMORY = 9  # frames that a film is continued from
 

@@ -16,7 +16,7 @@ from .pixels import BIKE, STRANGE, Pixels
 
 Tensor = torch.Tensor
 SMALLEST = 0.010  # area in short sides squared: less is no actor
-SHAPELESS = 0.12  # misfit of a blob that is none of the shapes (real ones stay below 0.08)
+SHAPELESS = 0.12  # misfit of a blob that is none of the shapes (real ones stay below 0.02)
 
 
 @dataclass

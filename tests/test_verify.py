@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from minivid import grammar as g
-from minivid import media, paint
+from minivid import media, paint, pixels, track
 from minivid import world as w
 from minivid.grammar import Actor, Description
 from minivid.paint import ClipFormat
@@ -54,6 +54,27 @@ def test_real_clips_are_read_whole(cast):
 def test_every_size_aspect_and_length(fmt):
     clip, truth = clips(32, fmt=fmt, cast="any")
     assert score(read(clip.video, fmt.fps), truth).rate() >= 0.95
+
+
+@pytest.mark.parametrize("fmt", [ClipFormat(), ClipFormat(72, 48), ClipFormat(72, 108, 33, 16)],
+                         ids=str)
+def test_a_wall_does_not_hide_the_place(fmt):
+    """It fills nearly half of a tall picture."""
+    clip, truth = clips(48, fmt=fmt, cast="one", actions=("passes behind a wall",))
+    assert score(read(clip.video, fmt.fps), truth).rate() == 1
+
+
+def test_beside_a_wall_only_whole_views_tell_the_shape():
+    """A ball with its side cut off looks like a box."""
+    clip, _ = clips(48, cast="one", actions=("passes behind a wall",))
+    wall = clip.truth.scene.wall.float()
+    blobs = track.find_blobs(pixels.explain(clip.video), wall)
+    for b, share in enumerate(clip.truth.visible[:, 0]):
+        whole, shown = track._shown(blobs.mask[b], blobs.area[b], blobs.centre[b], wall[b])
+        blunt = clip.truth.shape[b, 0] < 2  # ball or box: a tip counts for little
+        assert whole[share == 1].all(), clip.caption[b]
+        assert not whole[share < (0.87 if blunt else 0.7)].any(), clip.caption[b]
+        assert (shown[share == 1] > 0.9).all() and not shown[share == 0].any()
 
 
 def test_single_pictures_are_judged_by_what_a_picture_can_show():
