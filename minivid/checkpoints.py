@@ -96,7 +96,7 @@ def manifest() -> dict[str, dict]:
     except FileNotFoundError as problem:
         raise CheckpointError(
             f"There is no manifest at {path}. MINIVID_DATA must name a folder that has "
-            "checkpoints/ in it."
+            "checkpoints/manifest.json in it ({} where nothing is trained yet)."
         ) from problem
     except (OSError, ValueError) as problem:
         raise CheckpointError(

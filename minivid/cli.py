@@ -85,13 +85,15 @@ def make(args: argparse.Namespace) -> int:
             check_output(path, suffixes, args.force)
     if args.strip is not None and args.strip.resolve() == output.resolve():
         raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
-    from minivid import cost, generate, grammar, media, verify
+    from minivid import cost, generate, grammar, media, text, verify
 
     for word, near in grammar.words_of(args.prompt)[1].items():
         hint = f"; nearest: {', '.join(near)}" if near else ""
         note(f"{word!r} is not a word of this world and is passed over{hint}")
     if grammar.crowded(args.prompt):
         note("only two actors fit into a film: the third and later ones are passed over")
+    if late := grammar.words_of(args.prompt)[0][text.LENGTH:]:
+        note(f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}")
     machine = generate.Machine.load(args.preset)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
     picture = None
@@ -186,11 +188,11 @@ def evaluate(args: argparse.Namespace) -> int:
     machine = Machine.load(args.preset)
     with tqdm(unit=" films", disable=None, leave=False) as bar:  # None: only at a terminal
         scores = judge.evaluate(machine, args.prompts, args.seeds, bar.update)
+    print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     if args.record:
         size = machine.preset.name
         scores["of"] = checkpoints.digests(size)
         checkpoints.annotate("transformer", size, scores=scores)
-    print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     return 0
 
 
@@ -206,8 +208,8 @@ def bench(args: argparse.Namespace) -> int:
         from minivid import ingredients
 
         rows = ingredients.compare(preset=args.preset, say=say)
-        ingredients.record(rows)
         print(json.dumps(rows, indent=1) if args.json else ingredients.table(rows))
+        ingredients.record(rows)
         return 0
     if args.speedrun:
         figures = stopwatch.speedrun(args.minutes, preset=args.preset, say=say)

@@ -9,7 +9,7 @@ from functools import wraps
 import torch
 
 from minivid.cost import peak_memory
-from minivid.presets import best_device, choose
+from minivid.presets import best_device, choose_trained
 from minivid.show import Picture
 
 
@@ -25,7 +25,7 @@ def banner(lesson: str, minutes: float) -> torch.device:
         where = f"{torch.cuda.get_device_name()}, {free:.1f} GiB free"
     held = peak_memory()
     held = f", {held / 2**30:.1f} GiB of memory held" if held else ""
-    print(f"lesson {lesson} on {where}{held}; preset {choose().name}; "
+    print(f"lesson {lesson} on {where}{held}; preset {choose_trained().name}; "
           f"about {minutes:g} minutes on 2 CPU cores")  # fmt: skip
     return device
 

@@ -52,6 +52,8 @@ def arithmetic() -> Finding:
     """torch, its threads, and the graphics chips it was built for against the one here."""
     built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU only"
     fact = f"{torch.__version__} ({built}), {torch.get_num_threads()} threads"
+    if torch.version.hip:
+        return Finding("torch", f"{torch.__version__} (ROCm)")
     if not torch.cuda.is_available():
         unused = shutil.which("nvidia-smi") and not torch.version.cuda
         return Finding("torch", fact, "This torch cannot use the GPU that is here. Install torch "
@@ -105,7 +107,7 @@ def system_memory() -> tuple[int | None, int | None]:
 def preset() -> Finding:
     """Which sizes are used here."""
     try:
-        size = presets.choose()
+        size = presets.choose_trained()
     except MinividError as problem:
         return Finding("preset", "unknown", f"{problem} Change MINIVID_PRESET, or unset it.")
     fmt = size.fmt

@@ -84,7 +84,7 @@ def group(machine: Machine, knobs: Knobs, n: int, seeds: list[int], fmt: ClipFor
         runs.append(obeyed(readings, prompts))
         floors.append(obeyed(readings, prompts[1:] + prompts[:1])["together"])
         if seed == seeds[0]:
-            row |= {"video": made.video, "spread": spread(readings, filmed)}
+            row |= {"video": made.video, "readings": (readings, filmed)}
     row |= {part: mean(run[part] for run in runs) for part in runs[0]}
     return row | {"each": [run["together"] for run in runs], "floor": mean(floors)}
 
@@ -96,12 +96,12 @@ def spread(made: list, real: list) -> dict[str, float] | None:
     """
 
     def alone(readings):
-        return [(r.position[0].mean(0), r.radius[0].mean()) for r in readings
+        return [(r.position[0].nanmean(0), r.radius[0].nanmean()) for r in readings
                 if r.description is not None and len(r.position) == 1]
 
     def measure(rows):
         place, size = torch.stack([p for p, _ in rows]), torch.stack([s for _, s in rows])
-        return place.nan_to_num().std(0), size.nan_to_num().std()
+        return place.std(0), size.std()
 
     if min(len(alone(made)), len(alone(real))) < 2:
         return None
@@ -110,17 +110,17 @@ def spread(made: list, real: list) -> dict[str, float] | None:
     return {"y": float(ratio[0]), "x": float(ratio[1]), "size": float(size / size0)}
 
 
-def nearest(video: Tensor, preset: Preset, among: int = 2048) -> tuple[Tensor, Tensor]:
+def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
     """The nearest training clip: root mean square distance of pixels (B,), and its seed (B,).
 
-    Compared on clips made four times smaller; training clips are those that were encoded first.
+    Compared on clips made four times smaller, with all training clips of the preset's own aspect.
     """
 
     def small(v: Tensor) -> Tensor:
         return torch.nn.functional.avg_pool3d(v[:, :, ::4], (1, 4, 4)).flatten(1)
 
     fmt, entry = preset.fmt, checkpoints.manifest()[f"transformer-{preset.name}"]
-    seeds = first_seed(entry["seed"]) + torch.arange(min(among, entry["clips"] // 2))
+    seeds = first_seed(entry["seed"]) + torch.arange(entry["clips"] // 2)
     trained = torch.cat([small(film(part, fmt).video) for part in seeds.split(64)])
     mine = small(video)
     far, which = (torch.cdist(mine, trained) / mine.shape[1] ** 0.5).min(1)
@@ -187,8 +187,9 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
     rows, first = {}, None
     for name, (knobs, n, size) in groups.items():
         row = group(machine, knobs, max(2, n), which, size, tick)
-        video = row.pop("video")
-        first = video if first is None else first
+        video, readings = row.pop("video"), row.pop("readings")
+        if first is None:
+            first, row["spread"] = video, spread(*readings)
         rows[name] = row
     unseen = film(UNSEEN + (1 << 22) + torch.arange(len(first)), fmt, Knobs(cast="one")).video
     short, long = three_times(machine, few, fmt, tick)

@@ -3,7 +3,10 @@
 import errno
 import os
 import tempfile
+import threading
 from pathlib import Path
+
+_ASKING = threading.Lock()
 
 
 def write_whole(path: str | Path, data: bytes, error: type[Exception]) -> Path:
@@ -36,8 +39,9 @@ def write_whole(path: str | Path, data: bytes, error: type[Exception]) -> Path:
 
 def _umask() -> int:
     """The process's umask, which can only be read by setting it; mkstemp ignores it (0600)."""
-    mask = os.umask(0)
-    os.umask(mask)
+    with _ASKING:  # two threads at once would take each other's 0 for it
+        mask = os.umask(0)
+        os.umask(mask)
     return mask
 
 

@@ -170,8 +170,10 @@ def _parse_actor(words: list[str]) -> Actor:
     if action in MOVES:
         way = _first(words, ("left", "right", "up", "down"))
         action = f"moves {way}" if way else None
+    size, speed = _first(words, SIZES), _first(words, SPEEDS)
     return Actor(_first(words, SHAPES), _first(words, COLOURS), action,
-                 _first(words, SIZES), _first(words, SPEEDS))
+                 size if verb is None or action in SIZED else None,
+                 speed if verb is None or action in MOVES else None)
 
 
 def crowded(prompt: str) -> bool:
@@ -185,5 +187,5 @@ def parse(prompt: str) -> Description:
     words, _ = words_of(prompt)
     place = next((p for p in PLACES if p.split()[-1] in words), None)
     halves = " ".join(words).split(" and ")
-    actors = tuple(_parse_actor(half.split()) for half in halves[:2])
-    return Description(tuple(a for a in actors if a != Actor()) or (Actor(),), place)
+    actors = [_parse_actor(half.split()) for half in halves]
+    return Description(tuple(a for a in actors if a != Actor())[:2] or (Actor(),), place)

@@ -20,7 +20,7 @@ from .errors import MinividError
 from .files import write_whole
 from .flow import flow_loss
 from .layers import Condition
-from .presets import best_device, choose
+from .presets import best_device, choose_trained
 from .recipes import UNSEEN, Pool, TransformerRecipe, load_autoencoder, load_link
 from .text import Link
 from .train import Training, autocast
@@ -83,7 +83,7 @@ def compare(steps: int = 300, seeds: int = 3, preset: str | None = None,
             say: Callable[[str], None] = print) -> list[dict]:
     """Train without each ingredient in turn: rows of ingredient, seed, loss and seconds."""
     device = best_device()
-    size = choose(preset, device)
+    size = choose_trained(preset, device)
     size = replace(size, aspects=size.aspects[:1], batch={**size.batch, "transformer": BATCH},
                    transformer=replace(size.transformer, depth=DEPTH))
     path = {name: checkpoints.find(name, size.name) for name in ("autoencoder", "text")}

@@ -239,7 +239,7 @@ def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tenso
             picture = ImageOps.exif_transpose(file).convert("RGBA")
     except FileNotFoundError as problem:
         raise MediaError(f"There is no picture at {path}. Check the name.") from problem
-    except (UnidentifiedImageError, OSError, ValueError) as problem:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as problem:
         raise MediaError(f"Cannot read {path}: it is damaged or no picture.") from problem
     except Image.DecompressionBombError as problem:
         raise MediaError(f"{path} has far too many pixels. Make it smaller first.") from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import shlex
@@ -51,10 +52,10 @@ def steps_in(recipe, seconds: float) -> int:
     begin = time.perf_counter()
     for _now in trial.fit(sum(TRIAL)):
         pass
-    took = torch.tensor(time.perf_counter() - begin, device=trial.device)
-    each = float(distributed.all_mean(took)) / TRIAL[1]  # all processes count alike
+    took = torch.tensor([time.perf_counter() - begin, seconds], device=trial.device)
+    took, seconds = distributed.all_mean(took).tolist()  # all processes count alike
     recipe.model.load_state_dict(weights)
-    return max(TRIAL[1], int(seconds / each))
+    return max(TRIAL[1], int(seconds / took * TRIAL[1]))
 
 
 def train(name: str, preset: str | None = None, minutes: float | None = None,
@@ -70,6 +71,7 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
     """
     check_request(name, minutes, steps, resume, warm)
+    check_place(out)
     device, begin = distributed.init_from_env(), time.perf_counter()
     size = choose(preset, device)
     state = in_progress(name, size.name)
@@ -77,10 +79,6 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     before = unfinished(state, name, size.name, steps) if resume else {}
     if resume:
         seed, out = before["seed"], out or before.get("out")
-    elif state.is_file() and distributed.main_process():
-        aside = state.with_suffix(".previous.safetensors")
-        os.replace(state, aside)
-        tell(f"an unfinished training was there; it is kept as {aside}")
     recipe = RECIPES[name](size, seed, device)
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
     recipe.prepare(ticker("clips encoded", tell),
@@ -100,6 +98,8 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
         begin -= before["wall_seconds"]
         run.steps = steps or run.steps
         tell(f"resumed at step {run.step} of {run.steps}")
+    elif state.is_file() and distributed.main_process():
+        tell(f"an unfinished training was there; it is kept as {set_aside(state)}")
     carry_on(run, state, {**about, "out": str(out) if out else None}, begin, tell)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
@@ -126,6 +126,16 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
                            "it was to end at: no --warm, no --minutes; --steps moves the end.")
 
 
+def check_place(out: str | Path | None) -> None:
+    """Raise `MinividError` where the checkpoint could not be written in the end."""
+    if not out:
+        checkpoints.manifest()
+        out = checkpoints.data_dir() / "checkpoints" / "any"
+    folder = next(path for path in Path(out).absolute().parents if path.exists())
+    if Path(out).is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise MinividError(f"Cannot write {out}: choose a file in a folder you can write to.")
+
+
 def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:
     """What is known of a training to be resumed. Raises `MinividError` where it cannot be."""
     if not state.is_file():
@@ -139,6 +149,14 @@ def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:
             raise MinividError(f"{state} was begun with another {below} than the one here. "
                                "Train without --resume.")
     return before
+
+
+def set_aside(state: Path) -> Path:
+    """Give an unfinished training another name, which none has yet; returns it."""
+    names = (state.with_suffix(f".previous{n or ''}.safetensors") for n in itertools.count())
+    aside = next(path for path in names if not path.exists())
+    os.replace(state, aside)
+    return aside
 
 
 def shipped(recipe, preset: str) -> str:

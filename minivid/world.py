@@ -18,8 +18,8 @@ from .errors import FormatError
 from .paint import ClipFormat, Scene, paint
 
 Tensor = torch.Tensor
-CASTS = ("any", "one", "two")
-SPLITS = ("train", "pairs", "triples", "all")
+KNOWN = {"split": ("train", "pairs", "triples", "all"), "cast": ("any", "one", "two"),
+         "actions": g.ACTIONS, "phrasings": ("train", "held out"), "style": ("flat", "ink")}
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,15 @@ class Knobs:
     actions: tuple[str, ...] = g.ACTIONS
     phrasings: str = "train"  # or "held out"
     style: str = "flat"  # or "ink"
+
+    def __post_init__(self):
+        for name, known in KNOWN.items():
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if one not in known:
+                    raise FormatError(f"{name} is {one!r}; it can be {', '.join(known)}.")
+        if not self.actions or not 0 <= self.richness <= 1:
+            raise FormatError("Knobs need one or more actions, and a richness from 0 to 1.")
 
 
 @dataclass

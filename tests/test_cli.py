@@ -100,6 +100,9 @@ def test_make_says_who_does_not_fit(here, capsys):
     assert "only two actors" in capsys.readouterr().err
     assert cli.main(["make", prompt.rpartition(" and ")[0], "--steps", "1"]) == 0
     assert "only two actors" not in capsys.readouterr().err
+    long = "there is a small red ball that moves up slowly and there is a blue box that moves down "
+    assert cli.main(["make", long + "quickly in the rain", "--steps", "1"]) == 0
+    assert "20 words at most; passed over: in the rain" in capsys.readouterr().err
 
 
 def test_make_honours_size_length_and_picture(here, capsys):

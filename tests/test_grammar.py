@@ -16,7 +16,8 @@ def maybe(words):
 def actors(draw, alone=True):
     shape = draw(maybe(g.SHAPES) if alone else st.sampled_from(g.SHAPES))
     action = draw(maybe(g.ACTIONS) if alone else st.sampled_from(g.PAIRED))
-    size = draw(maybe(g.SIZES)) if shape else None  # "something" has neither size nor colour
+    # "something" has neither size nor colour, and sizes are for what keeps one
+    size = draw(maybe(g.SIZES)) if shape and action in (None, *g.SIZED) else None
     colour = draw(maybe(g.COLOURS)) if shape else None
     speed = draw(maybe(g.SPEEDS)) if action in g.MOVES else None
     return g.Actor(shape, colour, action, size, speed)
@@ -54,6 +55,20 @@ def test_two_actors_come_back(one, two, place, phrasing):
 )
 def test_free_phrasing(prompt, actor, place):
     assert g.parse(prompt) == g.Description((actor,), place)
+
+
+def test_words_that_mean_nothing_for_an_action_are_not_asked_for():
+    assert g.parse("a large cat riding a bicycle quickly").actors == (
+        g.Actor("cat", None, "rides a bicycle"),)
+    assert g.parse("a large ball bouncing slowly").actors == (
+        g.Actor("ball", None, "bounces", "large"),)
+    assert g.parse("a large box, quickly").actors == (
+        g.Actor("box", None, None, "large", "quickly"),)
+
+
+def test_parts_without_an_actor_take_no_actors_place():
+    two = g.parse("at night and a red ball bounces and a blue box stands still")
+    assert [a.shape for a in two.actors] == ["ball", "box"] and two.place == "at night"
 
 
 def test_unknown_words_are_named_with_their_neighbours():

@@ -172,6 +172,13 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG not really")
     with pytest.raises(MediaError, match="Cannot read"):
         media.read_picture(tmp_path / "a.png", 48, 48)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "hole.png")
+    data = (tmp_path / "hole.png").read_bytes()
+    second = data.index(b"IDAT", data.index(b"IDAT") + 4)
+    (tmp_path / "hole.png").write_bytes(data[: second - 4] + bytes(64) + data[second + 60 :])
+    with pytest.raises(MediaError, match="Cannot read"):
+        media.read_picture(tmp_path / "hole.png", 48, 48)
     with pytest.raises(MediaError, match="There is no picture at"):
         media.read_picture(tmp_path / "b.png", 48, 48)
 

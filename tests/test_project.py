@@ -82,6 +82,10 @@ def test_the_tree_in_the_readme_says_what_the_modules_say():
     told = {name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n")[0]
             for name, path in MODULES.items() if not name.startswith("__")}
     assert {name: line.strip() for name, line in listed.items() if name in told} == told
+    at = {name: n for n, name in enumerate(listed)}
+    for name in told:  # from the whole down to its parts
+        for other in set(imported(MODULES[name])) & set(told):
+            assert at[name] < at[other], f"list {name} above {other}"
 
 
 def tracked():

@@ -33,7 +33,7 @@ def obeyed(machine):
 
 def test_prompts_are_obeyed_and_others_are_not(obeyed):
     right, wrong = obeyed
-    assert right >= 0.6 and wrong <= 0.1
+    assert right >= 0.7 and wrong <= 0.1
 
 
 def test_the_scores_on_record_are_those_of_these_weights():
@@ -42,12 +42,12 @@ def test_the_scores_on_record_are_those_of_these_weights():
 
 
 def test_a_cat_rides_a_bicycle_in_the_rain(machine):
-    assert evaluate.same_prompt(machine, evaluate.ARTICLE, 16, FMT) >= 0.8
+    assert evaluate.same_prompt(machine, evaluate.ARTICLE, 16, FMT) >= 0.9
 
 
 @pytest.mark.parametrize("frames", [1, 9])
 def test_a_film_begins_with_a_picture_or_goes_on(machine, frames):
-    assert evaluate.from_beginning(machine, 16, frames, FMT) >= 0.45
+    assert evaluate.from_beginning(machine, 16, frames, FMT) >= 0.7
 
 
 def test_a_film_three_times_as_long_still_obeys(machine):
@@ -56,7 +56,7 @@ def test_a_film_three_times_as_long_still_obeys(machine):
 
 
 def test_who_goes_behind_a_wall_comes_out_again(machine):
-    assert evaluate.behind_wall(machine, 16, FMT) >= 0.7
+    assert evaluate.behind_wall(machine, 16, FMT) >= 0.8
 
 
 def test_seeds_give_different_films(machine):

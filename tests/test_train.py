@@ -124,10 +124,30 @@ def test_a_new_training_keeps_the_unfinished_one_aside(folder):
     state = runs.in_progress("autoencoder", "tiny")
     state.parent.mkdir()
     state.write_bytes(b"half")
+    aside = state.with_suffix(".previous.safetensors")
+    with pytest.raises(CheckpointError):  # not even begun: it stays where it was
+        runs.train("text", "tiny", steps=1)
+    assert state.read_bytes() == b"half"
     said = []
     runs.train("autoencoder", "tiny", steps=1, say=said.append)
-    assert state.with_suffix(".previous.safetensors").read_bytes() == b"half"
-    assert "kept as" in said[0]
+    assert aside.read_bytes() == b"half" and any(f"kept as {aside}" in line for line in said)
+    state.write_bytes(b"another")
+    runs.train("autoencoder", "tiny", steps=1, say=said.append)
+    assert aside.read_bytes() == b"half"
+    assert state.with_suffix(".previous1.safetensors").read_bytes() == b"another"
+
+
+def test_a_place_that_cannot_be_written_is_found_out_before_training(folder, monkeypatch):
+    def never(*_):
+        raise AssertionError("trained for nothing")
+
+    monkeypatch.setattr(Training, "fit", never)
+    for out in (folder, folder / "checkpoints" / "manifest.json" / "mine.safetensors"):
+        with pytest.raises(MinividError, match="Cannot write"):
+            runs.train("autoencoder", "tiny", steps=1, out=out)
+    (folder / "checkpoints" / "manifest.json").unlink()
+    with pytest.raises(CheckpointError, match="no manifest"):
+        runs.train("autoencoder", "tiny", steps=1)
 
 
 def test_a_training_goes_on_only_upon_the_networks_it_was_begun_on(folder):

@@ -71,10 +71,10 @@ def test_beside_a_wall_only_whole_views_tell_the_shape():
     blobs = track.find_blobs(pixels.explain(clip.video), wall)
     for b, share in enumerate(clip.truth.visible[:, 0]):
         whole, shown = track._shown(blobs.mask[b], blobs.area[b], blobs.centre[b], wall[b])
-        blunt = clip.truth.shape[b, 0] < 2  # ball or box: a tip counts for little
+        blunt = clip.truth.shape[b, 0] == 0  # of a ball, the edge shows; a thin tip is hardly seen
         assert whole[share == 1].all(), clip.caption[b]
         assert not whole[share < (0.87 if blunt else 0.7)].any(), clip.caption[b]
-        assert (shown[share == 1] > 0.9).all() and not shown[share == 0].any()
+        assert (shown[share == 1] > 0.9).all() and (shown[share == 0] < 0.05).all()
 
 
 def test_single_pictures_are_judged_by_what_a_picture_can_show():

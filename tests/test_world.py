@@ -197,6 +197,10 @@ def test_knobs():
         w.script(SEEDS, knobs=w.Knobs(cast="two", actions=("circles",)))
     with pytest.raises(FormatError):
         w.script(SEEDS, knobs=w.Knobs(split="pairs", actions=("rides a bicycle",), cast="two"))
+    for wrong in ({"cast": "both"}, {"split": "pair"}, {"actions": ("jumps",)}, {"actions": ()},
+                  {"phrasings": "test"}, {"style": "inky"}, {"richness": 2.0}):
+        with pytest.raises(FormatError, match=next(iter(wrong))):
+            w.Knobs(**wrong)
 
 
 def test_dice_are_even():
