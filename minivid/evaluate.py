@@ -18,7 +18,7 @@ from .autoencoder import GROUP
 from .generate import MEMORY, Machine, extend, generate
 from .paint import ClipFormat
 from .presets import Preset
-from .recipes import UNSEEN, first_seed
+from .recipes import TAUGHT, UNSEEN, first_seed
 from .world import Clip, Knobs, film, script
 
 Tensor = torch.Tensor
@@ -113,7 +113,8 @@ def spread(made: list, real: list) -> dict[str, float] | None:
 def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
     """The nearest training clip: root mean square distance of pixels (B,), and its seed (B,).
 
-    Compared on clips made four times smaller, with all training clips of the preset's own aspect.
+    Compared on clips made four times smaller, with all clips of the preset's own aspect that its
+    last training saw.
     """
 
     def small(v: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
 
     fmt, entry = preset.fmt, checkpoints.manifest()[f"transformer-{preset.name}"]
     seeds = first_seed(entry["seed"]) + torch.arange(entry["clips"] // 2)
-    trained = torch.cat([small(film(part, fmt).video) for part in seeds.split(64)])
+    trained = torch.cat([small(film(part, fmt, TAUGHT).video) for part in seeds.split(64)])
     mine = small(video)
     far, which = (torch.cdist(mine, trained) / mine.shape[1] ** 0.5).min(1)
     return far, seeds[which]
