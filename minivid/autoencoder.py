@@ -24,6 +24,8 @@ GROUP = 4  # frames in a latent frame
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
+    """Sizes of the autoencoder; widths in channels."""
+
     channels: int = 11  # in a latent, which stands for 4 frames of 6x6 pixels: 432 numbers
     width: int = 96  # of the blocks that see time
     frame_width: int = 64  # of the blocks that see one frame, on the latent's grid
@@ -134,6 +136,10 @@ class Autoencoder(nn.Module):
         self.register_buffer("scale", torch.ones(c.channels, 1, 1, 1))
 
     def raw_encode(self, video: Tensor) -> Tensor:
+        """As `encode`, before the latents are brought to mean 0 and spread 1.
+
+        Raises `FormatError` for other than 1 + 4k frames, or sides that are no multiple of p.
+        """
         frames, height, width = video.shape[2:]
         if frames % GROUP != 1 or height % self.config.patch or width % self.config.patch:
             raise FormatError(
@@ -145,6 +151,7 @@ class Autoencoder(nn.Module):
         return self.encoder(video).transpose(1, 2)  # (B, C, f, h, w)
 
     def raw_decode(self, raw: Tensor) -> Tensor:
+        """The inverse of `raw_encode`, as near as the bottleneck lets it; not clamped."""
         video = self.decoder(raw.transpose(1, 2)).transpose(1, 2)  # (B, 3, 4f, H, W)
         return video[:, :, GROUP - 1 :]
 

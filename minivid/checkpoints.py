@@ -106,7 +106,7 @@ def manifest() -> dict[str, dict]:
 def find(name: str, preset: str) -> Path:
     """The path of network `name` ("autoencoder", "text", "transformer", ...) for a preset.
 
-    Raises CheckpointError when the manifest has none, or its file is gone.
+    Raises CheckpointError when the manifest has none, or its file is gone or another.
     """
     entry = manifest().get(f"{name}-{preset}")
     command = f"minivid train {name} --preset {preset}"
@@ -116,6 +116,9 @@ def find(name: str, preset: str) -> Path:
     path = data_dir() / "checkpoints" / entry["file"]
     if not path.is_file():
         raise CheckpointError(f"{path} is gone. Restore it with `git checkout`, or `{command}`.")
+    if sha256(path) != entry["sha256"]:
+        raise CheckpointError(f"{path} is not the file that the manifest knows. Restore it with "
+                              f"`git checkout`, or `{command}`.")
     return path
 
 

@@ -3,11 +3,13 @@
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from minivid import __version__
 from minivid.arguments import Parser, a_scale, a_seed, a_size, above_zero, count
 from minivid.errors import FormatError, MediaError, MinividError
+from minivid.files import FILM_SUFFIXES, check_writable
 
 ROWS = 5  # of the strip from noise to film
 
@@ -35,11 +37,13 @@ def make_flags(add) -> None:
         "(default: film.mp4, film-2.mp4, ...)")
     add("--seed", type=a_seed, default=0, help="which noise to start from (default: 0); another "
         "seed gives another film")
-    add("--steps", type=count, help="steps from noise to film; more take longer")
-    add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls: 1 is not "
-        "extra hard, too much looks burnt")
-    add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48")
-    add("--seconds", type=above_zero, help="length, rounded to what can be made")
+    add("--steps", type=count, help="steps from noise to film (default: 24); more take longer")
+    add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls (default: "
+        "2): 1 is not extra hard, too much looks burnt")
+    add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "
+        "multiple of 12 (default: the preset's, 48x48 on a laptop)")
+    add("--seconds", type=above_zero, help="length, rounded to what can be made "
+        "(default: 2)")
     add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
         "begins with")
     add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
@@ -80,7 +84,7 @@ def bench_flags(add) -> None:
 def make(args: argparse.Namespace) -> int:
     """`minivid make`: one film, what the verifier reads in it, and what it took."""
     output = args.output or free_name()
-    for path, suffixes in ((output, (".mp4", ".gif", ".png", ".apng")), (args.strip, (".png",))):
+    for path, suffixes in ((output, FILM_SUFFIXES), (args.strip, (".png",))):
         if path is not None:
             check_output(path, suffixes, args.force)
     if args.strip is not None and args.strip.resolve() == output.resolve():
@@ -92,6 +96,9 @@ def make(args: argparse.Namespace) -> int:
         note(f"{word!r} is not a word of this world and is passed over{hint}")
     if grammar.crowded(args.prompt):
         note("only two actors fit into a film: the third and later ones are passed over")
+    elif spare := grammar.left_over(args.prompt):
+        note(f"passed over: {', '.join(map(repr, spare))} (an actor has one shape and one colour, "
+             "'and' stands between two; sizes and speeds go with some actions only)")
     if late := grammar.words_of(args.prompt)[0][text.LENGTH:]:
         note(f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}")
     machine = generate.Machine.load(args.preset)
@@ -124,7 +131,10 @@ def make(args: argparse.Namespace) -> int:
         strip_of(machine, moments, fmt, args.prompt).save(args.strip)
         print(f"wrote {args.strip}: the way from noise to film")
     print("what the verifier reads in it:")
-    print(verify.report(verify.read(clip.video, clip.fps)[0], args.prompt))
+    video = clip.video  # an animated PNG holds just that, a GIF nearly; an MP4 is read back
+    if output.suffix.lower() == ".mp4":
+        video = media.read_film(output)[0]
+    print(verify.report(verify.read(video, clip.fps)[0], args.prompt))
     print(f"it took {bill.words()}")
     return 0
 
@@ -144,6 +154,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
         raise MediaError(f"Cannot write {path}: end its name in {' or '.join(suffixes)}")
     if path.exists() and not force:
         raise MediaError(f"{path} exists already. Choose another name, or replace it with --force.")
+    check_writable(path, MediaError)
 
 
 def clip_format(preset, size: tuple[int, int] | None, seconds: float | None):
@@ -250,27 +261,31 @@ def note(line: str) -> None:
     print(f"minivid: {line}", file=sys.stderr)
 
 
-def how_to_go_on(args: argparse.Namespace) -> str:
-    """What to do after an interrupt: a training keeps its state, the rest is quickly run again."""
+def how_to_go_on(args: argparse.Namespace, begin: float) -> str:
+    """What to do after an interrupt: a training keeps its state, the rest is quickly run again.
+
+    A state from before `begin`, in seconds as `time.time`, is of another training.
+    """
     if args.command == "train":
         from minivid import presets, runs
 
         size = presets.choose(args.preset).name
-        if runs.in_progress(args.name, size).is_file():
+        state = runs.in_progress(args.name, size)
+        if state.is_file() and (args.resume or state.stat().st_mtime >= begin):
             return f"Go on with: minivid train {args.name} --preset {size} --resume"
     return "Nothing was kept. Run the same command to start again."
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 2 for what the user can mend, 130 if interrupted."""
-    args = parser().parse_args(argv)
+    args, begin = parser().parse_args(argv), time.time()
     try:
         return args.run(args)
     except MinividError as problem:
         note(" ".join(str(problem).split()))
         return 2
     except KeyboardInterrupt:
-        note(f"Stopped. {how_to_go_on(args)}")
+        note(f"Stopped. {how_to_go_on(args, begin)}")
         return 130
     except ModuleNotFoundError as problem:
         if (problem.name or "minivid").startswith("minivid"):

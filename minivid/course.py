@@ -61,6 +61,10 @@ class NotYet(Exception):
     """The learner's function is still empty."""
 
 
+class Wrong(Exception):
+    """What the learner's function gives back cannot be compared: the message says why."""
+
+
 def answer_of(function: Callable, *arguments: object) -> object:
     """Call what the learner wrote; raises NotYet while it gives nothing back."""
     answer = function(*arguments)
@@ -72,7 +76,7 @@ def answer_of(function: Callable, *arguments: object) -> object:
 def exercise(find_fault: Callable[[Callable], str | None]) -> Callable[[Callable], None]:
     """Make a check from `find_fault(function)`, which returns a hint, or None when all is right.
 
-    The check prints "not yet" for an empty function, "right", or "hint: ..."; it never raises.
+    The check prints "not yet: ..." for an empty function, "right", or "hint: ..."; it never raises.
     """
 
     @wraps(find_fault)
@@ -80,8 +84,10 @@ def exercise(find_fault: Callable[[Callable], str | None]) -> Callable[[Callable
         try:
             fault = find_fault(function)
         except NotYet:
-            print("not yet")
+            print("not yet: it returns nothing")
             return
+        except Wrong as fault_found:
+            fault = str(fault_found)
         except Exception as error:  # a learner's code may fail in any way: say how, and go on
             fault = f"your code stopped with {type(error).__name__}: {error}"
         print("right" if fault is None else f"hint: {fault}")

@@ -119,13 +119,12 @@ def trained() -> Finding:
     """Whether the checkpoints of this preset are there, and whole."""
     try:
         name, known = presets.choose_trained().name, checkpoints.manifest()
-        broken = checkpoints.verify_manifest()
+        if broken := checkpoints.verify_manifest():
+            return Finding("checkpoints", "damaged", f"{'; '.join(broken)}. Restore what was "
+                                                     "shipped with: git checkout data/checkpoints")
         paths = [checkpoints.find(network, name) for network in checkpoints.BUILT_ON]
     except MinividError as problem:
         return Finding("checkpoints", "not all there", str(problem))
-    if broken:
-        return Finding("checkpoints", "damaged", f"{'; '.join(broken)}. Restore what was shipped "
-                                                 "with: git checkout data/checkpoints")
     if misfits := checkpoints.misfits(name):
         return Finding("checkpoints", "do not fit together", " ".join(misfits))
     size = sum(path.stat().st_size for path in paths)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from minivid.course import answer_of, exercise
+from minivid.course import Wrong, answer_of, exercise
 from minivid.flow import IdealDenoiser, add_noise, spread, velocity_of
 from minivid.sampling import euler, sample
 
@@ -18,10 +18,10 @@ def _draw(*shape: int, seed: int) -> Tensor:
 
 def _same(answer: object, expected: Tensor) -> bool:
     if not isinstance(answer, Tensor):
-        raise TypeError(f"it should return a tensor, not a {type(answer).__name__}")
+        raise Wrong(f"it should return a tensor, not a {type(answer).__name__}")
     if answer.shape != expected.shape:
-        raise ValueError(f"its shape is {tuple(answer.shape)}, not {tuple(expected.shape)}")
-    return torch.allclose(answer, expected, atol=1e-3)
+        raise Wrong(f"its shape is {tuple(answer.shape)}, not {tuple(expected.shape)}")
+    return torch.allclose(answer, expected, atol=1e-3, equal_nan=True)
 
 
 def _first_of(answer: object, truth: Tensor, faults: dict[str, Tensor], otherwise: str) -> str:
@@ -46,6 +46,8 @@ def noise_behind(function: Callable) -> str | None:
         "that goes back by 1 - t; at t = 0 you already are at the noise":
             x_t - (1 - level) * velocity,
         "the velocity points from noise to clean: go back t times the velocity": x_t - velocity,
+        "right, but 0 / 0 where t = 1: find the way that does not divide":
+            (x_t - level * clean) / (1 - level),
     }  # fmt: skip
     answer = answer_of(function, x_t, velocity, t)
     return _first_of(answer, noise, faults, "at t = 0 it is x_t itself, at t = 1 x_t - velocity")
@@ -89,7 +91,8 @@ def perfect_guess(function: Callable) -> str | None:
     level, apart = t[:, None], x_t[:, None] - points  # (9, 1), (9, 6, 2)
     reach = x_t[:, None] - level[..., None] * points  # (9, 6, 2)
     sharp = (1 - level) ** 2
-    odds = (-(reach**2).sum(-1) / (2 * sharp)).exp()
+    far = (reach**2).sum(-1) / (2 * sharp)  # (9, 6)
+    odds = (-far).exp()
     faults = {
         "the nearest point alone is too sure: weigh all points by how likely each is":
             points[(reach**2).sum(-1).argmin(1)],
@@ -103,11 +106,16 @@ def perfect_guess(function: Callable) -> str | None:
             odds @ points,
         "softmax does exp by itself: give it the exponent": odds.softmax(1) @ points,
         "softmax over the points (the last axis), not over the batch":
-            (-(reach**2).sum(-1) / (2 * sharp)).softmax(0) @ points,
+            (-far).softmax(0) @ points,
+        "a minus is missing: the nearer the point, the likelier": far.softmax(1) @ points,
+        "brackets: divide by all of (2 * (1 - t)**2), not by 2 alone":
+            (-far * sharp**2).softmax(1) @ points,
+        "the distance must be squared":
+            (-reach.norm(dim=-1) / (2 * sharp)).softmax(1) @ points,
     }  # fmt: skip
     answer = answer_of(function, points, x_t, t)
     return _first_of(answer, truth, faults,
-                     "at t = 0 every point is as likely: the guess is the plain mean")  # fmt: skip
+                     "near t = 1 the guess is the nearest point, at t = 0 the plain mean")
 
 
 @exercise
@@ -125,6 +133,8 @@ def variations(function: Callable) -> str | None:
     truth = ends(add_noise(clean, noise, t), t)
     faults = {
         "that starts from pure noise: mix it with `clean` first (add_noise)": ends(noise, None),
+        "noise and clean are exchanged: add_noise(clean, noise, t)":
+            ends(add_noise(noise, clean, t), t),
         "you start at x_t but tell the sampler t = 0: pass start=t":
             ends(add_noise(clean, noise, t), None),
         "that is the damaged picture: now let the sampler finish it": add_noise(clean, noise, t),
@@ -132,4 +142,5 @@ def variations(function: Callable) -> str | None:
         "one guess is not the whole road: use sample":
             next(euler(model, add_noise(clean, noise, t), start=t)).guess,
     }  # fmt: skip
-    return _first_of(answer, truth, faults, "add noise up to t, then sample with start=t")
+    return _first_of(answer, truth, faults,
+                     "add noise up to t, then sample with start=t, in the usual 24 steps")

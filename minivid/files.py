@@ -6,6 +6,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+FILM_SUFFIXES = (".mp4", ".gif", ".png", ".apng")  # what films are written as
 _ASKING = threading.Lock()
 
 
@@ -35,6 +36,13 @@ def write_whole(path: str | Path, data: bytes, error: type[Exception]) -> Path:
             Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def check_writable(path: str | Path, error: type[Exception]) -> None:
+    """Raise `error` where `write_whole` could not write, before the work that leads up to it."""
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if Path(path).is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise error(f"Cannot write {path}: choose a file in a folder you can write to.")
 
 
 def _umask() -> int:

@@ -27,7 +27,7 @@ from .transformer import Transformer
 from .world import Clip
 
 Tensor = torch.Tensor
-METHOD, STEPS, GUIDANCE = "churn", 16, 2.5
+METHOD, STEPS, GUIDANCE = "churn", 24, 2.0
 INTERVAL, SHIFT = (0.0, 1.0), 1.5
 MEMORY = 9  # frames that a film is continued from
 
@@ -80,16 +80,14 @@ class Machine:
 
 
 def noises(seeds: list[int], packing: Packing) -> Iterator[Tensor]:
-    """Noise tokens (B, N, D), again and again; each row depends on its own seed alone."""
+    """Noise tokens (B, N, D), again and again; each row depends on its own seed alone.
+
+    The first are where sampling begins.
+    """
     shape = (packing.pictures + packing.sound, packing.dim)
     dice = [torch.Generator().manual_seed(s) for s in seeds]
     while True:
         yield torch.stack([torch.randn(shape, generator=g) for g in dice])
-
-
-def draw_noise(seeds: list[int], packing: Packing) -> Tensor:
-    """The first of `noises`, where sampling begins: (B, N, D)"""
-    return next(noises(seeds, packing))
 
 
 def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipFormat | None = None,

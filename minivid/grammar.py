@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import astuple, dataclass
+from itertools import chain, product
 
 from .errors import PromptError
 
@@ -180,6 +180,15 @@ def crowded(prompt: str) -> bool:
     """Whether a prompt names more actors than the two that fit into a film."""
     parts = " ".join(words_of(prompt)[0]).split(" and ")
     return sum(_parse_actor(part.split()) != Actor() for part in parts) > 2
+
+
+def left_over(prompt: str) -> list[str]:
+    """Known words that `parse` cannot give to anyone: a second colour, the speed of what stands."""
+    told = parse(prompt)
+    kept = " ".join(filter(None, (told.place, *chain(*map(astuple, told.actors))))).split()
+    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, "left", "right", "up", "down",
+               *(place.split()[-1] for place in PLACES)}
+    return [word for word in words_of(prompt)[0] if word in content and word not in kept]
 
 
 def parse(prompt: str) -> Description:

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from minivid.errors import MediaError
-from minivid.files import write_whole
+from minivid.files import FILM_SUFFIXES, write_whole
 
 SHORT_SIDE = 256        # films are enlarged to at least this: 4:2:0 halves the colours' resolution
 SOUND_RATE = 48_000     # Hz inside a film; every player knows it
-FILM_SUFFIXES = (".mp4", ".gif", ".png", ".apng")
 BT709 = 1               # the code for ITU-R BT.709 in ITU-T H.273, for primaries, curve and matrix
 
 
@@ -82,6 +81,7 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
         rate: int | None = None) -> bytes:
     """Frames (F, H, W, 3) bytes and samples (S,) in [-1, 1] as the bytes of an MP4 file."""
     import av
+    from av.video.reformatter import VideoReformatter
 
     factor = film_factor(*frames.shape[1:3])
     notes = {"minivid": 1, "factor": factor, "sample_rate": rate,
@@ -99,8 +99,10 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
         if sound is not None:  # streams are declared before the first packet
             track = file.add_stream("libmp3lame", rate=SOUND_RATE, layout="mono")
             track.bit_rate = 128_000
+        to_yuv = VideoReformatter()  # one for all frames: each takes long to set up
         for pixels in frames:
-            frame = av.VideoFrame.from_ndarray(enlarge(pixels, factor), format="rgb24").reformat(
+            frame = to_yuv.reformat(
+                av.VideoFrame.from_ndarray(enlarge(pixels, factor), format="rgb24"),
                 format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG",
                 dst_color_range="MPEG", interpolation="AREA")  # AREA: no bleeding of colours
             file.mux(picture.encode(frame))
@@ -171,6 +173,7 @@ def read_film(path: str | Path, height: int | None = None):
     to `height` pixels in proportion. Raises MediaError when there is nothing that can be decoded.
     """
     import av
+    from av.video.reformatter import VideoReformatter
 
     path = Path(path)
     if not path.is_file():
@@ -179,7 +182,9 @@ def read_film(path: str | Path, height: int | None = None):
         with av.open(str(path)) as file:
             notes = _notes(file.metadata.get("comment", ""))
             fps = file.streams.video[0].average_rate
-            frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+            to_rgb = VideoReformatter()  # one for all frames: each takes long to set up
+            frames = [to_rgb.reformat(frame, format="rgb24").to_ndarray()
+                      for frame in file.decode(video=0)]
             sound, rate = _read_sound(file, notes)
     except (av.FFmpegError, IndexError) as problem:
         raise MediaError(f"Cannot read {path}: it is cut short or holds no film.") from problem

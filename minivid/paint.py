@@ -50,6 +50,7 @@ class ClipFormat:
 
     @property
     def seconds(self) -> float:
+        """From the first frame to the last."""
         return (self.frames - 1) / self.fps
 
     @property
@@ -74,6 +75,7 @@ class ClipFormat:
 
 
 # ---------------------------------------------------------------- shapes, in units of their radius
+# Each: u to the right, v down (...) -> signed distance to the outline (...), below 0 inside.
 
 
 def ball(u: Tensor, v: Tensor) -> Tensor:

@@ -32,10 +32,12 @@ class Preset:
 
     @property
     def text(self) -> TextConfig:
+        """Sizes of the text encoder: they follow from the transformer's and the autoencoder's."""
         return TextConfig(width=self.transformer.text_width, clip_dim=self.dim)
 
     @property
     def dim(self) -> int:
+        """Numbers in a token."""
         return self.transformer.dim
 
     def packing(self, fmt: ClipFormat | None = None) -> Packing:
@@ -43,6 +45,7 @@ class Preset:
         return Packing(fmt or self.fmt, dim=self.dim)
 
     def format(self, height: int, width: int, frames: int | None = None) -> ClipFormat:
+        """A format of that size at this preset's rate, and its length unless said otherwise."""
         return ClipFormat(height, width, frames or self.fmt.frames, self.fmt.fps)
 
 

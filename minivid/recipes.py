@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
@@ -76,6 +77,7 @@ class AutoencoderRecipe:
         """Nothing is prepared: every step films new clips."""
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
+        """The autoencoder's loss on new clips of its own, a scalar."""
         whole = step % 8 == 7  # now and then a whole film, of any aspect
         fmt, patch = self.preset.fmt, self.preset.autoencoder.patch
         if whole:
@@ -101,18 +103,31 @@ class AutoencoderRecipe:
         self.model.measure_scale(for_scale.video)
 
     def config(self) -> dict:
+        """What the network is built from, for the checkpoint."""
         return asdict(self.preset.autoencoder)
 
 
 def load_autoencoder(path, device="cpu") -> Autoencoder:
-    tensors, meta = checkpoints.load(path, "autoencoder")
-    model = Autoencoder(AutoencoderConfig(**_tuples(meta["config"])))
-    model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    """The autoencoder of a checkpoint, ready for use. Raises `CheckpointError` as `load` does."""
+    return load(path, "autoencoder", lambda **config: Autoencoder(AutoencoderConfig(**config)),
+                device)
+
+
+def load(path, kind: str, build: Callable[..., nn.Module], device="cpu") -> nn.Module:
+    """Build a network from the configuration in a checkpoint, and give it its weights.
+
+    Raises `CheckpointError` for a file that is damaged, of another kind, or of another minivid.
+    """
+    tensors, meta = checkpoints.load(path, kind)
+    try:
+        config = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["config"].items()}
+        model = build(**config)
+        model.load_state_dict({n: x.float() for n, x in tensors.items()})
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is of another version of minivid, or was altered: its "
+                              f"configuration does not fit ({str(error)[:120]}). Train it again, "
+                              "or restore it with `git checkout`.") from error
     return model.to(device).eval()
-
-
-def _tuples(config: dict) -> dict:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
 
 
 # ---------------------------------------------------------------- clips, encoded once
@@ -173,6 +188,7 @@ class TextRecipe:
         self.batch, self.tokens = preset.batch[self.kind], None
 
     def prepare(self, progress=None, size: int | None = None) -> None:
+        """Encode `size` clips. Raises `CheckpointError` where there is no autoencoder."""
         path, self.made_from = below(self.preset, "autoencoder")
         autoencoder = load_autoencoder(path["autoencoder"], self.device)
         size = min(size or self.preset.pool, 64 * self.batch)
@@ -181,6 +197,7 @@ class TextRecipe:
                           self.preset.aspects[:1])[0]
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
+        """The contrast of captions, clips and near misses, a scalar."""
         rows = mine(torch.randint(len(self.pool), (self.batch,), generator=dice))
         captions = [self.pool.captions[n] for n in rows.tolist()]
         pick = random.Random(int(torch.randint(2**31, (), generator=dice))).randrange
@@ -190,17 +207,16 @@ class TextRecipe:
         return contrast_loss(model, tokens, layout, tokenize(captions).to(self.device), wrong)
 
     def finish(self) -> None:
-        pass
+        """Nothing is left to do."""
 
     def config(self) -> dict:
+        """What the network is built from, for the checkpoint."""
         return asdict(self.preset.text)
 
 
 def load_link(path, device="cpu") -> Link:
-    tensors, meta = checkpoints.load(path, "text")
-    model = Link(TextConfig(**_tuples(meta["config"])))
-    model.load_state_dict({n: x.float() for n, x in tensors.items()})
-    return model.to(device).eval()
+    """Both halves of the link between words and clips. Raises `CheckpointError` as `load` does."""
+    return load(path, "text", lambda **config: Link(TextConfig(**config)), device)
 
 
 # ---------------------------------------------------------------- transformer
@@ -235,6 +251,8 @@ class TransformerRecipe:
         self.tokens = self.batch * preset.packing().pictures
 
     def prepare(self, progress=None, size: int | None = None) -> None:
+        """Encode `size` clips and their captions. Raises `CheckpointError` where there is no
+        autoencoder or text encoder."""
         path, self.made_from = below(self.preset, "autoencoder", "text")
         autoencoder = load_autoencoder(path["autoencoder"], self.device)
         size = size or self.preset.pool
@@ -251,6 +269,7 @@ class TransformerRecipe:
             self.text.append(tuple(torch.cat(x) for x in zip(*parts)))
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
+        """The flow loss on clips of one aspect, a scalar."""
         pool, rows = draw(self.pools, step, self.batch, dice)
         frame_of = pool.packing.frame_of()
         t = noise_levels(step, frame_of, self.batch, dice, self.shift, self.levels)
@@ -263,9 +282,10 @@ class TransformerRecipe:
         return flow_loss(model, clean, given, t, noise)
 
     def finish(self) -> None:
-        pass
+        """Nothing is left to do."""
 
     def config(self) -> dict:
+        """What the network is built from, for the checkpoint."""
         return asdict(self.preset.transformer)
 
 
@@ -274,10 +294,9 @@ def _parts(items: list, n: int) -> list[list]:
 
 
 def load_transformer(path, device="cpu") -> Transformer:
-    tensors, meta = checkpoints.load(path, "transformer")
-    model = Transformer(TransformerConfig(**meta["config"]))
-    model.load_state_dict({n: x.float() for n, x in tensors.items()})
-    return model.to(device).eval()
+    """The transformer of a checkpoint, ready for use. Raises `CheckpointError` as `load` does."""
+    return load(path, "transformer", lambda **config: Transformer(TransformerConfig(**config)),
+                device)
 
 
 RECIPES = {recipe.kind: recipe for recipe in (AutoencoderRecipe, TextRecipe, TransformerRecipe)}

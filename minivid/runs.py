@@ -18,6 +18,7 @@ import torch
 
 from . import checkpoints, distributed
 from .errors import CheckpointError, MinividError
+from .files import check_writable
 from .presets import choose
 from .recipes import RECIPES
 from .train import Training
@@ -121,6 +122,8 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
                            f"{', '.join(RECIPES)}.")
     if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
         raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
+    if steps is not None and minutes is not None:
+        raise MinividError("Say how long by --minutes or by --steps, not by both.")
     if resume and (warm or minutes is not None):
         raise MinividError("A training that is resumed goes on from its own weights to the step "
                            "it was to end at: no --warm, no --minutes; --steps moves the end.")
@@ -131,9 +134,7 @@ def check_place(out: str | Path | None) -> None:
     if not out:
         checkpoints.manifest()
         out = checkpoints.data_dir() / "checkpoints" / "any"
-    folder = next(path for path in Path(out).absolute().parents if path.exists())
-    if Path(out).is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise MinividError(f"Cannot write {out}: choose a file in a folder you can write to.")
+    check_writable(out, MinividError)
 
 
 def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:

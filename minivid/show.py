@@ -96,16 +96,15 @@ def strip(rows: Sequence[Tensor], alt: str, above: Sequence[Tensor] | None = Non
     chosen = np.unique(np.linspace(0, frames - 1, min(columns, frames)).round().astype(int))
     scale = _scale(len(chosen) * (width + 1), room)
     line, right, down = FONT + 8, width * scale + GAP, height * scale + GAP
-    paper, draw = _paper(left + len(chosen) * right - GAP + MARGIN, line + 2 * MARGIN + sum(
-        (line if title else 0) + len(part) * down for title, part in panels))
+    paper, draw = _paper(left + len(chosen) * right - GAP + MARGIN, 2 * MARGIN + sum(
+        (2 if title else 1) * line + len(part) * down for title, part in panels))
     top = MARGIN // 2
     for title, part in panels:
         draw.text((left, top), title, INK, _font())
         top += line if title else 0
-        if part is panels[0][1]:
-            for column, frame in enumerate(chosen):
-                draw.text((left + column * right, top), f"{each} {frame}", PALE, _font())
-            top += line
+        for column, frame in enumerate(chosen):
+            draw.text((left + column * right, top), f"{each} {frame}", PALE, _font())
+        top += line
         for label, row in zip(labels, part):
             draw.text((MARGIN, top + (down - line) // 2), label, INK, _font())
             for column, frame in enumerate(chosen):

@@ -36,6 +36,8 @@ def tokenize(captions: list[str], vocabulary: tuple[str, ...] = g.VOCABULARY) ->
 
 @dataclass(frozen=True)
 class TextConfig:
+    """Words known, and sizes of the text encoder; kept inside its checkpoint."""
+
     vocabulary: tuple[str, ...] = g.VOCABULARY
     width: int = 96
     depth: int = 2
@@ -110,14 +112,17 @@ class Link(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(2.5))
 
     def of_text(self, ids: Tensor) -> Tensor:
+        """Words (B, L) as ids to one vector of length 1 a caption: (B, E)"""
         x, mask = self.encoder(ids)
         mean = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
         return F.normalize(self.text_out(mean), dim=-1)
 
     def of_clips(self, tokens: Tensor, layout: Layout) -> Tensor:
+        """Tokens (B, N, D) to one vector of length 1 a clip: (B, E)"""
         return F.normalize(self.clip_out(self.clips(tokens, layout)), dim=-1)
 
     def forward(self, tokens: Tensor, layout: Layout, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors of clips, made as long as the link is sure, and of captions: both (B, E)"""
         clips = self.of_clips(tokens, layout) * self.sharpness.exp()
         return clips, self.of_text(ids)
 

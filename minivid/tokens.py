@@ -13,6 +13,7 @@ from .layers import PICTURE, SOUND, Layout
 from .paint import ClipFormat
 
 Tensor = torch.Tensor
+MOST = 4096  # tokens of picture: attention looks from each at each, and more than this fill 3 GB
 
 
 def patchify(latents: Tensor, patch: int) -> Tensor:
@@ -49,6 +50,12 @@ class Packing:
             raise FormatError(
                 f"A film of {self.fmt.width}x{self.fmt.height} pixels cannot be made: both sides "
                 f"must be multiples of {self.cell}."
+            )
+        if self.pictures > MOST:
+            raise FormatError(
+                f"A film of {self.fmt.width}x{self.fmt.height} pixels and {self.fmt.frames} frames "
+                f"cannot be made: it takes {self.pictures} tokens, more than {MOST}. Make it "
+                "smaller."
             )
 
     @property

@@ -114,6 +114,7 @@ class Training:
             yield self.progress(loss, took)
 
     def one_step(self) -> Tensor:
+        """Loss, gradients, optimizers, average: one step on; returns the loss, a scalar."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * schedule(self.step, self.steps)
@@ -139,6 +140,7 @@ class Training:
         return losses[0]
 
     def progress(self, loss: Tensor, took: float) -> Progress:
+        """Where the training stands after a step that took so many seconds."""
         memory = cost.peak_memory(self.device)
         rate = self.tokens / took if self.tokens else None
         mfu = None

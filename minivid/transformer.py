@@ -20,6 +20,8 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class TransformerConfig:
+    """Sizes of the transformer. Its width is 32 numbers a head, one head more than blocks."""
+
     dim: int = 44  # numbers in a token
     text_width: int = 96
     depth: int = 5  # the one dial: width and heads follow

@@ -24,7 +24,11 @@ KNOWN = {"split": ("train", "pairs", "triples", "all"), "cast": ("any", "one", "
 
 @dataclass(frozen=True)
 class Knobs:
-    """What a lesson may turn: how much captions tell, how many distinct clips, and so on."""
+    """What a lesson may turn: how much captions tell, how many distinct clips, and so on.
+
+    An action that stands in `actions` twice is taken twice as often. Raises `FormatError` for
+    values that cannot be.
+    """
 
     split: str = "train"  # "train", "pairs" or "triples" never seen in training, "all"
     cast: str = "any"  # "any" (a quarter have two actors), "one", "two"
@@ -173,7 +177,10 @@ def _caption(full: g.Description, dice: list[float], knobs: Knobs) -> str:
 
 
 def script(seeds: Tensor, fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs()):
-    """Everything but the pixels: (captions, Truth) of the clips with these seeds (B,)."""
+    """Everything but the pixels: (captions, Truth) of the clips with these seeds (B,).
+
+    Raises `FormatError` for knobs that allow no clip.
+    """
     seeds = torch.as_tensor(seeds)
     dice = Dice(seeds % knobs.distinct if knobs.distinct else seeds)
     cast = _cast(dice, knobs)

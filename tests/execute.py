@@ -37,7 +37,7 @@ def refresh_opening(book) -> None:
     for output in shown[0].outputs if shown else []:
         film = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
         side = film.width // 8
-        frames = [frame.convert("RGB").crop((0, 0, film.width, side + 12)).quantize(128)
+        frames = [frame.convert("RGB").crop((0, 0, film.width, side + 5)).quantize(128)
                   for frame in ImageSequence.Iterator(film)]
         data = io.BytesIO()
         frames[-1].save(data, "PNG", save_all=True, append_images=frames, default_image=True,

@@ -7,10 +7,12 @@ import os
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny import TINY
 
 from minivid import checkpoints
 from minivid.errors import CheckpointError
 from minivid.generate import Machine
+from minivid.recipes import RECIPES, load_link
 
 
 def some_tensors(seed=0):
@@ -63,6 +65,22 @@ def test_damage_is_noticed(tmp_path, damage, says):
     with pytest.raises(CheckpointError, match=says) as caught:
         checkpoints.load(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_altered_configuration_is_noticed(data):
+    recipe = RECIPES["text"](TINY, 0, "cpu")
+    path = data / "text-tiny.safetensors"
+    for config in ({"depth": 9}, {"depth": "two"}, {"deep": 1}, {"vocabulary": ["a"]}):
+        checkpoints.save(path, recipe.model.state_dict(),
+                         {"kind": "text", "config": {**recipe.config(), **config}})
+        with pytest.raises(CheckpointError, match="was altered"):
+            load_link(path)
+    checkpoints.save(path, recipe.model.state_dict(), {"kind": "text", "config": recipe.config()})
+    checkpoints.record("text", "tiny", path)
+    assert load_link(checkpoints.find("text", "tiny"))
+    path.write_bytes(path.read_bytes().replace(b'\\"ball\\"', b'\\"bell\\"', 1))
+    with pytest.raises(CheckpointError, match="not the file that the manifest knows"):
+        checkpoints.find("text", "tiny")
 
 
 def test_foreign_missing_and_other_kinds_are_refused(tmp_path):

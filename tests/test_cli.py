@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from minivid import bench, checkpoints, cli, doctor, evaluate, media, presets, runs, show
+from minivid import bench, checkpoints, cli, doctor, evaluate, media, presets, runs, show, verify
 from minivid.errors import MinividError
 from minivid.recipes import RECIPES
 
@@ -105,6 +106,28 @@ def test_make_says_who_does_not_fit(here, capsys):
     assert "20 words at most; passed over: in the rain" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("prompt, spare", [
+    ("a red ball, a blue box bounces", "'blue', 'box'"),
+    ("a large ball rides a bicycle", "'large'"),
+    ("a red ball moves left in the rain", None), ("a small red ball moves slowly up", None),
+    ("a star quickly grows at night by day", "'quickly', 'night'"), ("red circles", None)])
+def test_make_says_which_words_fit_nowhere(here, capsys, prompt, spare):
+    assert cli.main(["make", prompt, "--steps", "1"]) == 0
+    told = capsys.readouterr().err
+    assert (f"passed over: {spare} (" in told) if spare else ("passed over" not in told)
+
+
+def test_make_reads_the_film_as_it_was_written(here, capsys, monkeypatch):
+    write = media.write_film
+    monkeypatch.setattr(media, "write_film", lambda path, video, *rest: write(
+        path, torch.zeros_like(video), *rest))  # grey: another film than the one in memory
+    seen = []
+    read = verify.read
+    monkeypatch.setattr(verify, "read", lambda video, fps: seen.append(video) or read(video, fps))
+    assert cli.main(["make", "a ball", "--steps", "1"]) == 0
+    assert seen[-1].shape == (1, 3, 17, 48, 48) and seen[-1].abs().max() < 0.03
+
+
 def test_make_honours_size_length_and_picture(here, capsys):
     Image.new("RGB", (120, 100), (250, 20, 20)).save("red.png")
     assert cli.main(["make", "a red ball bounces", "--steps", "1", "--size", "72x48", "--seconds",
@@ -144,6 +167,9 @@ def test_make_passes_over_words_it_does_not_know(here, capsys):
     (["make", "a ball", "--size", "big"], "WIDTHxHEIGHT"),
     (["make", "a ball", "--size", "4x4"], "each side must be"),
     (["make", "a ball", "--size=-48x48"], "each side must be"),
+    (["make", "a ball", "--size", "480x480"], "more than 4096"),
+    (["make", "a ball", "--size", "50x48"], "multiples of 12"),
+    (["train", "text", "--minutes", "3", "--steps", "4"], "not by both"),
     (["make", "a ball", "--seconds", "nan"], "needs a number"),
     (["make", "a ball", "--seconds", "1e9"], "length"),
     (["make", "a ball", "--steps", "0"], "above 0"),
@@ -195,6 +221,14 @@ def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):
     assert "Run the same command" in fails(capsys, "train", "text", code=130)
     runs.in_progress("text", "laptop").parent.mkdir()
     runs.in_progress("text", "laptop").write_bytes(b"half")
+    os.utime(runs.in_progress("text", "laptop"), (1, 1))  # an older training's
+    assert "Run the same command" in fails(capsys, "train", "text", code=130)
+
+    def saved_and_interrupted(*args, **options):
+        runs.in_progress("text", "laptop").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train", saved_and_interrupted)
     line = fails(capsys, "train", "text", code=130)
     assert line.endswith("minivid train text --preset laptop --resume")
 

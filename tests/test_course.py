@@ -74,8 +74,12 @@ def test_each_claim_has_its_cell_and_its_verdict():
 
 def test_the_glossary_has_what_lesson_01_marks():
     glossary = (COURSE / "glossary.md").read_text(encoding="utf-8").lower()
-    for term in ("noise", "flow time", "velocity", "clean guess", "ideal denoiser", "sampler"):
-        assert f"**{term}" in glossary
+    known = " ".join(re.findall(r"^- \*\*(.*?)\*\*", glossary, flags=re.M))
+    prose = [c.source for c in load(COURSE / "01_noise.ipynb").cells if c.cell_type == "markdown"]
+    terms = {term.lower() for text in prose for term in
+             re.findall(r"\*\*([A-Za-z][a-z ]+)\*\*", re.sub(r"```.*?```", "", text, flags=re.S))}
+    assert len(terms) >= 10
+    assert [term for term in sorted(terms) if term not in known] == []
 
 
 def said(check, function):
@@ -96,9 +100,9 @@ def test_stubs_say_not_yet_and_folded_solutions_are_right():
     for name in checks:
         check = getattr(exercises, name)
         assert said(check, room[name]) == "right"
-        assert said(check, lambda *_: None) == "not yet"
+        assert said(check, lambda *_: None) == "not yet: it returns nothing"
     stubs = [c for c in code(lesson) if "exercise" in c.metadata.get("tags", [])]
-    assert [printed(c).strip() for c in stubs] == ["not yet"] * len(checks)
+    assert [printed(c).strip()[:7] for c in stubs] == ["not yet"] * len(checks)
 
 
 def towards(points, x_t, t, width):
@@ -115,6 +119,10 @@ def likely(points, x_t, t):
     (exercises.noise_behind, lambda x, v, t: x - (1 - spread(t, x)) * v, "goes back by 1 - t"),
     (exercises.noise_behind, lambda x, v, t: x + spread(t, x) * v, "subtract"),
     (exercises.noise_behind, lambda x, v, t: x - t * v, "stopped with RuntimeError"),
+    (exercises.noise_behind, lambda x, v, t: x[0], "its shape is (3, 4, 4), not (5, 3, 4, 4)"),
+    (exercises.noise_behind, lambda x, v, t: 3, "not a int"),
+    (exercises.noise_behind, lambda x, v, t: (x - spread(t, x) * (x + (1 - spread(t, x)) * v))
+     / (1 - spread(t, x)), "0 / 0"),
     (exercises.translated, lambda f: lambda x, t, given=None: -f(x, t), "clock says 1 - t"),
     (exercises.translated, lambda f: lambda x, t, given=None: f(x, 1 - t), "arrow"),
     (exercises.perfect_guess, lambda p, x, t: p[torch.cdist(x, p).argmin(1)], "too sure"),
@@ -124,7 +132,14 @@ def likely(points, x_t, t):
      lambda p, x, t: towards(p, x, t, (1 - t[:, None]) ** 2), "the 2 is missing"),
     (exercises.perfect_guess,
      lambda p, x, t: likely(p, x, t).softmax(1) @ p, "softmax does exp by itself"),
+    (exercises.perfect_guess,
+     lambda p, x, t: towards(p, x, t, -2 * (1 - t[:, None]) ** 2), "a minus is missing"),
+    (exercises.perfect_guess,
+     lambda p, x, t: towards(p, x, t, 2 / (1 - t[:, None]) ** 2), "brackets"),
+    (exercises.perfect_guess, lambda p, x, t: (-torch.cdist(x[:, None], t[:, None, None] * p)[:, 0]
+     / (2 * (1 - t[:, None]) ** 2)).softmax(1) @ p, "must be squared"),
     (exercises.variations, lambda m, c, n, t: sample(m, n), "pure noise"),
+    (exercises.variations, lambda m, c, n, t: sample(m, add_noise(n, c, t), start=t), "exchanged"),
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(c, n, t)), "start=t"),
     (exercises.variations, lambda m, c, n, t: add_noise(c, n, t), "let the sampler"),
 ])  # fmt: skip

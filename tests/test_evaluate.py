@@ -10,6 +10,7 @@ from tiny import TINY
 from minivid import checkpoints, evaluate, runs
 from minivid import grammar as g
 from minivid.generate import Machine
+from minivid.recipes import TAUGHT
 from minivid.world import Knobs, film
 
 
@@ -40,6 +41,29 @@ def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
     assert scores["groups"]["seen, one actor"]["together"] < 0.5
 
 
+def test_never_seen_prompts_name_what_is_new():
+    fmt = evaluate.ClipFormat()
+    for split, new in (("pairs", "pair"), ("triples", "triple")):
+        prompts, seeds = evaluate.prompts_for(Knobs(cast="one", split=split), 64, fmt)
+        assert len(prompts) == len(seeds) == len(set(seeds.tolist())) == 64
+        assert all(new in evaluate.novelties(prompt) for prompt in prompts)
+        assert film(seeds[:3], fmt, Knobs(cast="one", split=split)).caption == prompts[:3]
+    assert evaluate.novelties("a red ball bouncing by day") == {None}
+    assert evaluate.novelties("a cat riding a bicycle in the rain") == {"triple"}
+    assert evaluate.novelties("a film of a green star and a box that circles") == {"pair"}
+
+
+def test_the_floor_behind_a_wall_is_another_actor_coming_out():
+    fmt, knobs = evaluate.ClipFormat(), Knobs(cast="one", actions=("passes behind a wall",))
+    clips = film(torch.arange(48), fmt, knobs)
+    told = [evaluate.unnamed(clips.truth.describe(b)) for b in range(48)]
+    assert set(told) == {f"something passing behind a wall {place}" for place in g.PLACES}
+    joined = evaluate.halves_exchanged(clips.video, clips.truth.place)
+    assert torch.equal(joined[:, :, :8], clips.video[:, :, :8])
+    assert evaluate.obeyed(evaluate.verify.read(clips.video), told)["together"] == 1
+    assert evaluate.obeyed(evaluate.verify.read(joined), told)["together"] <= 0.15
+
+
 def test_spread_is_one_for_the_same_clips_and_none_where_nothing_is_read():
     fmt = evaluate.ClipFormat()
     readings = evaluate.verify.read(film(torch.arange(24), fmt, Knobs(cast="one")).video)
@@ -50,7 +74,7 @@ def test_spread_is_one_for_the_same_clips_and_none_where_nothing_is_read():
 
 
 def test_a_training_clip_is_its_own_nearest(machine):
-    clips = film(torch.arange(8), TINY.fmt).video
+    clips = film(torch.arange(8), TINY.fmt, TAUGHT).video
     far, which = evaluate.nearest(clips, TINY)
     assert torch.allclose(far, torch.zeros(8), atol=1e-3) and which.tolist() == list(range(8))
 

@@ -6,7 +6,7 @@ from tiny import TINY
 
 from minivid.autoencoder import Autoencoder
 from minivid.errors import FormatError, MinividError, PromptError
-from minivid.generate import Machine, draw_noise, emerge, extend, generate, hold
+from minivid.generate import Machine, emerge, extend, generate, hold, noises
 from minivid.paint import ClipFormat
 from minivid.text import Link
 from minivid.transformer import Transformer
@@ -39,7 +39,7 @@ def test_a_seed_gives_one_film_whatever_the_batch(machine):
 
 
 def test_noise_can_be_held_while_the_prompt_changes(machine):
-    noise = draw_noise([3], TINY.packing())
+    noise = next(noises([3], TINY.packing()))
     steps = list(emerge(machine, ["a blue box"], [0], steps=2, noise=noise))
     assert torch.equal(steps[0].x_t, noise) and len(steps) == 3
 
@@ -56,7 +56,7 @@ def test_given_frames_are_kept_and_the_rest_is_made(machine):
 
 def test_held_tokens_stay_bit_for_bit_through_sampling(machine):
     packing, real = TINY.packing(), film(torch.arange(1), TINY.fmt).video
-    noise = draw_noise([0], packing)
+    noise = next(noises([0], packing))
     held, start = hold(machine, noise, torch.zeros(1, packing.pictures), real[:, :, :5], packing)
     assert start.sum() == 2 * 4 and torch.equal(held[start == 0], noise[start == 0])
     *_, last = emerge(machine, ["a red ball"], [0], steps=3, noise=noise, beginning=real[:, :, :5])

@@ -1,0 +1,49 @@
+"""Speeds are of all parts and plausible; a speedrun leaves nothing behind."""
+
+import os
+
+import pytest
+import tiny  # noqa: F401 -- enters the preset "tiny"
+import torch
+
+from minivid import bench, checkpoints, runs
+from minivid.generate import Machine
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "manifest.json").write_text("{}")
+    monkeypatch.setenv("MINIVID_DATA", str(tmp_path))
+    monkeypatch.setenv("MINIVID_RUNS", str(tmp_path / "runs"))
+    for name in checkpoints.BUILT_ON:
+        runs.train(name, "tiny", steps=1, say=lambda line: None)
+    return Machine.load("tiny", "cpu")
+
+
+def test_every_part_is_timed_and_below_what_the_computer_can_do(machine, monkeypatch):
+    monkeypatch.setattr(bench, "cold", lambda preset: 2.0)
+    figures = bench.bench(machine, repeats=1)
+    for part in ("world", "verifier", "encode", "decode", "sample", "film file", "training step"):
+        rows = [row for name, row in figures["parts"].items() if name.startswith(part)]
+        assert rows and all(row["seconds"] > 0 and row["share_of_matmul"] < 1 for row in rows), part
+    for name in ("encode, a clip", "decode, a clip", "training step, transformer (batch 8)"):
+        assert figures["parts"][name]["flops"] > 1e5
+    assert "from cold process to film" in (text := bench.table(figures)) and "2000.0 ms" in text
+    assert figures["threads"] == torch.get_num_threads() and "preset tiny, cpu" in text
+
+
+def test_a_cold_start_is_the_whole_command(monkeypatch):
+    commands = []
+    monkeypatch.setattr(bench.subprocess, "run", lambda argv, **options: commands.append(argv))
+    assert 0 <= bench.cold("laptop", repeats=2) < 1
+    assert len(commands) == 3 and commands[0][1:4] == ["-m", "minivid", "make"]
+
+
+def test_a_speedrun_trains_everything_and_touches_nothing(machine):
+    before, manifest = dict(os.environ), checkpoints.manifest()
+    told = []
+    figures = bench.speedrun(0.02, prompts=4, preset="tiny", say=told.append)
+    assert dict(os.environ) == before and checkpoints.manifest() == manifest
+    assert figures["minutes"] > 0 and 0 <= figures["together"] <= 1
+    assert sum(line.startswith("wrote") for line in told) == 3 and "of 4 prompts" in told[-1]
