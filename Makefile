@@ -1,4 +1,4 @@
-# Everything here is also plain commands (see README.md), so nothing needs make.
+# What a learner needs is also there as plain commands (see README.md), so nothing needs make.
 PYTHON ?= python3
 PROMPT ?= a red ball bounces
 NAME ?= transformer

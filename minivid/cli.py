@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -95,10 +96,11 @@ def make(args: argparse.Namespace) -> int:
         hint = f"; nearest: {', '.join(near)}" if near else ""
         note(f"{word!r} is not a word of this world and is passed over{hint}")
     if grammar.crowded(args.prompt):
-        note("only two actors fit into a film: the third and later ones are passed over")
+        note("only two actors fit into a film: the third and later ones are not checked")
     elif spare := grammar.left_over(args.prompt):
-        note(f"passed over: {', '.join(map(repr, spare))} (an actor has one shape and one colour, "
-             "'and' stands between two; sizes and speeds go with some actions only)")
+        note(f"fits nowhere and is not checked: {', '.join(map(repr, spare))} (an actor has one "
+             "shape, colour and action, 'and' stands between two; sizes and speeds go with some "
+             "actions only)")
     if late := grammar.words_of(args.prompt)[0][text.LENGTH:]:
         note(f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}")
     machine = generate.Machine.load(args.preset)
@@ -152,7 +154,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
     """Raise MediaError before any work is done for a name that would fail after it."""
     if path.suffix.lower() not in suffixes:
         raise MediaError(f"Cannot write {path}: end its name in {' or '.join(suffixes)}")
-    if path.exists() and not force:
+    if os.path.exists(path) and not force:  # no error where one may not look
         raise MediaError(f"{path} exists already. Choose another name, or replace it with --force.")
     check_writable(path, MediaError)
 

@@ -24,7 +24,7 @@ from .world import Clip, Knobs, film, script
 
 Tensor = torch.Tensor
 ARTICLE = "a cat riding a bicycle in the rain"
-BATCH, PART = 16, 64  # films made together; films held in memory at a time
+BATCH, PART = 16, 64  # films made together; films made before they are read
 
 
 def prompts_for(knobs: Knobs, n: int, fmt: ClipFormat, start: int = 0) -> tuple[list[str], Tensor]:
@@ -80,42 +80,54 @@ def obeyed(readings: list, captions: list[str]) -> dict[str, float]:
     return out | {part: scores.rate(part) for part in verify.PARTS}
 
 
+def ceilings(machine: Machine, knobs: Knobs, seeds: Tensor, prompts: list[str],
+             fmt: ClipFormat) -> tuple[dict[str, float], list]:
+    """Scores of real clips, as they are and through the autoencoder; and what is read in them.
+
+    "in full" is where all is asked for, not only what the captions name.
+    """
+    truth, row = script(seeds, fmt, knobs)[1], {}
+    in_full = [g.say(truth.describe(b)) for b in range(len(seeds))]
+    for name, copy in (("autoencoder", partial(through_the_autoencoder, machine, fmt)),
+                       ("real", lambda video: video)):
+        readings = [reading for part in seeds.split(PART)
+                    for reading in read_films(copy(film(part, fmt, knobs).video), fmt)]
+        row[name] = obeyed(readings, prompts)["together"]
+        row[f"{name}, in full"] = obeyed(readings, in_full)["together"]
+    return row, readings
+
+
 def group(machine: Machine, knobs: Knobs, n: int, seeds: list[int], fmt: ClipFormat, tick=None,
-          make: Callable = make_all, tell: Callable[[g.Description], str] | None = None) -> dict:
+          make: Callable = make_all, tell: Callable[[g.Description], str] | None = None,
+          keep: bool = False) -> dict:
     """One row of the table: made clips, with real ones as ceiling and wrong captions as floor.
 
-    "in full" are the ceilings where all is asked for, not only what the captions name. `tell`
-    says otherwise what happens in a clip; then no caption is wrong, and the floor are films whose
-    second half is another's.
+    `tell` says otherwise what happens in a clip; then no caption is wrong, and the floor are films
+    whose second half is another's. `keep` adds the "video" (n, 3, F, H, W) of the first seed, and
+    the "readings" of made and real clips.
     """
     prompts, clip_seeds = prompts_for(knobs, n, fmt)
     truth = script(clip_seeds, fmt, knobs)[1]
-    in_full = [g.say(truth.describe(b)) for b in range(n)]
     if tell:
         prompts = [tell(truth.describe(b)) for b in range(n)]
-    row = {"prompts": n, "seeds": len(seeds)}
-    for name, copy in (("autoencoder", partial(through_the_autoencoder, machine, fmt)),
-                       ("real", lambda video: video)):
-        filmed = [reading for part in clip_seeds.split(PART)
-                  for reading in read_films(copy(film(part, fmt, knobs).video), fmt)]
-        row[name] = obeyed(filmed, prompts)["together"]
-        row[f"{name}, in full"] = obeyed(filmed, in_full)["together"]
+    row, real = ceilings(machine, knobs, clip_seeds, prompts, fmt)
     runs, floors = [], []
     for seed in seeds:
-        videos = [make(machine, prompts[at : at + PART], seed * 100_003 + at, fmt, tick).video
-                  for at in range(0, n, PART)]
-        readings = [reading for video in videos for reading in read_films(video, fmt)]
+        readings, joined, kept = [], [], []
+        for at in range(0, n, PART):
+            asked, place = prompts[at : at + PART], truth.place[at : at + PART]
+            video = make(machine, asked, seed * 100_003 + at, fmt, tick).video
+            readings += read_films(video, fmt)
+            joined += read_films(halves_exchanged(video, place), fmt) if tell else []
+            kept += [video] if keep and seed == seeds[0] else []
         runs.append(obeyed(readings, prompts))
-        if tell:
-            joined = [reading for video, place in zip(videos, truth.place.split(PART))
-                      for reading in read_films(halves_exchanged(video, place), fmt)]
-            floors.append(obeyed(joined, prompts)["together"])
-        else:
-            floors.append(obeyed(readings, prompts[1:] + prompts[:1])["together"])
-        if seed == seeds[0]:
-            row |= {"video": torch.cat(videos), "readings": (readings, filmed)}
+        wrong = (joined, prompts) if tell else (readings, prompts[1:] + prompts[:1])
+        floors.append(obeyed(*wrong)["together"])
+        if kept:
+            row |= {"video": torch.cat(kept), "readings": (readings, real)}
     row |= {part: mean(run[part] for run in runs) for part in runs[0]}
-    return row | {"each": [run["together"] for run in runs], "floor": mean(floors)}
+    return row | {"prompts": n, "seeds": len(seeds), "floor": mean(floors),
+                  "each": [run["together"] for run in runs]}
 
 
 def through_the_autoencoder(machine: Machine, fmt: ClipFormat, video: Tensor) -> Tensor:
@@ -126,7 +138,7 @@ def through_the_autoencoder(machine: Machine, fmt: ClipFormat, video: Tensor) ->
 
 
 def halves_exchanged(video: Tensor, place: Tensor) -> Tensor:
-    """Each film (B, 3, F, H, W) with the second half of another of the same place (B,)."""
+    """Films (B, 3, F, H, W), each with another's second half, mostly of the same place (B,)."""
     order, half = place.argsort(stable=True), video.shape[2] // 2
     other = torch.empty_like(video)
     other[order] = video[order.roll(1)]
@@ -217,35 +229,33 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
     behind = Knobs(cast="one", actions=(g.ACTIONS[g.PASSES],))
     long = replace(fmt, frames=3 * (fmt.frames - 1) + 1)
     groups = {
-        "seen, one actor": (alone, prompts, which, fmt),
-        "seen, two actors": (Knobs(cast="two"), prompts, which, fmt),
-        "never-seen pairs": (Knobs(cast="one", split="pairs"), prompts, which, fmt),
-        "never-seen triples": (Knobs(cast="one", split="triples"), prompts, which, fmt),
-        "held-out phrasings": (Knobs(cast="one", phrasings="held out"), few, which, fmt),
+        "seen, one actor": {"knobs": alone, "keep": True},
+        "seen, two actors": {"knobs": Knobs(cast="two")},
+        "never-seen pairs": {"knobs": Knobs(cast="one", split="pairs")},
+        "never-seen triples": {"knobs": Knobs(cast="one", split="triples")},
+        "held-out phrasings": {"knobs": Knobs(cast="one", phrasings="held out"), "n": few},
     } | {
         f"held-out aspect {width}x{height}":
-            (alone, prompts, which, replace(fmt, height=height, width=width))
+            {"knobs": alone, "fmt": replace(fmt, height=height, width=width)}
         for height, width in preset.held_out
     } | {
-        "behind a wall, unnamed": (behind, prompts, which, fmt, tick, make_all, unnamed),
-        "actions that last": (lasting, prompts, which, fmt),
-        "actions that last, thrice as long": (lasting, prompts, which[:1], long, tick, make_long),
+        "behind a wall, unnamed": {"knobs": behind, "tell": unnamed},
+        "actions that last": {"knobs": lasting, "n": few},
+        "actions that last, thrice as long":
+            {"knobs": lasting, "n": few, "fmt": long, "seeds": which[:1], "make": make_long},
     }
-    rows, first = {}, None
-    for name, (knobs, n, seeds_of, size, *options) in groups.items():
-        row = group(machine, knobs, max(2, n), seeds_of, size, *(options or [tick]))
-        video, readings = row.pop("video"), row.pop("readings")
-        if first is None:
-            first, row["spread"] = video, spread(*readings)
-        rows[name] = row
-    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(first)), fmt, alone).video
+    usual = {"n": max(2, prompts), "seeds": which, "fmt": fmt, "tick": tick}
+    rows = {name: group(machine, **usual | special) for name, special in groups.items()}
+    first = rows["seen, one actor"]
+    video, first["spread"] = first.pop("video"), spread(*first.pop("readings"))
+    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(video)), fmt, alone).video
     return without_nan({
         "preset": preset.name, "groups": rows,
         "article": {"prompt": ARTICLE, "seeds": 50,
                     "together": same_prompt(machine, ARTICLE, 50, fmt, tick)},
         "from a picture": from_beginning(machine, few, 1, fmt, tick),
         "continued": from_beginning(machine, few, min(MEMORY, fmt.frames - GROUP), fmt, tick),
-        "nearest training clip": {"made": float(nearest(first, preset)[0].median()),
+        "nearest training clip": {"made": float(nearest(video, preset)[0].median()),
                                   "real, unseen": float(nearest(unseen, preset)[0].median())},
     })
 
@@ -277,6 +287,6 @@ def table(scores: dict) -> str:
     lines.append("spread over real clips': " + (", ".join(f"{k} {v:.2f}" for k, v in wide.items())
                                                 if wide else "too few films to tell"))
     near = scores["nearest training clip"]
-    lines.append(f"distance to the nearest training clip: {near['made']:.3f}, of real clips never "
-                 f"trained on {near['real, unseen']:.3f}")
+    lines.append(f"distance to the nearest clip of the last training: {near['made']:.3f}, of real "
+                 f"clips never trained on {near['real, unseen']:.3f}")
     return "\n".join(lines)

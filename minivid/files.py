@@ -40,8 +40,8 @@ def write_whole(path: str | Path, data: bytes, error: type[Exception]) -> Path:
 
 def check_writable(path: str | Path, error: type[Exception]) -> None:
     """Raise `error` where `write_whole` could not write, before the work that leads up to it."""
-    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
-    if Path(path).is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+    folder = next(p for p in Path(path).absolute().parents if os.path.exists(p))
+    if os.path.isdir(path) or not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
         raise error(f"Cannot write {path}: choose a file in a folder you can write to.")
 
 

@@ -185,9 +185,10 @@ def crowded(prompt: str) -> bool:
 def left_over(prompt: str) -> list[str]:
     """Known words that `parse` cannot give to anyone: a second colour, the speed of what stands."""
     told = parse(prompt)
-    kept = " ".join(filter(None, (told.place, *chain(*map(astuple, told.actors))))).split()
-    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, "left", "right", "up", "down",
-               *(place.split()[-1] for place in PLACES)}
+    doing = [DOING[actor.action] for actor in told.actors if actor.action]
+    kept = " ".join(filter(None, (told.place, *doing, *chain(*map(astuple, told.actors))))).split()
+    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *_VERBS, "left", "right", "up", "down", "wall",
+               "bicycle", *(place.split()[-1] for place in PLACES)} - {"moves", "moving"}
     return [word for word in words_of(prompt)[0] if word in content and word not in kept]
 
 

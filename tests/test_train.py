@@ -12,10 +12,12 @@ import torch
 from tiny import TINY, training
 
 from minivid import checkpoints, ingredients, recipes, runs
+from minivid import grammar as g
 from minivid.errors import CheckpointError, MinividError
 from minivid.recipes import RECIPES, UNSEEN, noise_levels, seeds_for
 from minivid.tokens import Packing
 from minivid.train import Training, optimizers_for, schedule
+from minivid.world import script
 
 
 @pytest.fixture
@@ -231,6 +233,14 @@ def test_noise_levels_are_shared_but_in_every_fifth_step_a_beginning_is_given():
     picture = (clean[:, frame_of == 0].all(1) & ~clean[:, frame_of > 0].any(1)).float().mean()
     assert clean.any(1).all() and not clean.all(1).any() and 0.45 < picture < 0.55
     assert torch.equal(torch.where(clean, -1.0, t).amax(1), torch.where(clean, 2.0, t).amin(1))
+
+
+def test_what_is_hardest_is_shown_more_often():
+    truth = script(torch.arange(6000), knobs=recipes.TAUGHT)[1]
+    alone = truth.action[truth.shape[:, 1] < 0, 0]
+    shown = alone.bincount(minlength=len(g.ACTIONS)) / len(alone)
+    easy = shown[[g.LEFT, g.UP, g.BOUNCES, g.SHRINKS, g.RIDES]].mean()
+    assert 3 <= shown[g.CIRCLES] / easy <= 4.5 and 1.6 <= shown[g.PASSES] / easy <= 2.5
 
 
 def test_clip_seeds_never_repeat_within_a_training_nor_reach_the_unseen_ones():
