@@ -38,12 +38,25 @@ def obeyed(machine):
 
 def test_prompts_are_obeyed_and_others_are_not(obeyed):
     right, wrong = obeyed
-    assert right >= 0.7 and wrong <= 0.1
+    assert right >= 0.8 and wrong <= 0.1
 
 
 def test_the_scores_on_record_are_those_of_these_weights():
     scores = checkpoints.manifest()["transformer-laptop"]["scores"]
     assert scores["of"] == checkpoints.digests("laptop")
+
+
+def test_what_holds_on_record_goes_on_holding():
+    """The aims that are met; what falls short stands in the README."""
+    scores = checkpoints.manifest()["transformer-laptop"]["scores"]
+    rows = scores["groups"]
+    made = {name: row["together"] for name, row in rows.items()}
+    assert made["never-seen pairs"] >= 0.8 and made["never-seen triples"] >= 0.8
+    assert made["seen, two actors"] >= 0.85 and rows["seen, two actors"]["swapped"] <= 0.02
+    assert scores["article"]["together"] >= 0.9
+    assert made["actions that last"] - made["actions that last, thrice as long"] <= 0.1
+    assert min(rows["seen, one actor"]["spread"].values()) >= 0.7
+    assert min(row["real"] for row in rows.values()) >= 0.995
 
 
 def test_the_readme_says_what_was_measured():

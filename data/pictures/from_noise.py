@@ -12,13 +12,13 @@ from minivid.generate import Machine, generate
 
 PROMPTS = ["a red ball bounces by day", "a blue cat moves right in the rain",
            "a yellow star grows at night", "a purple box passes behind a wall in the snow"]
-STEPS, SEEDS = 16, 12
+STEPS, SEEDS = 16, range(20, 32)
 
 
 def main() -> None:
     machine, films = Machine.load("laptop", "cpu"), []
     for prompt in PROMPTS:
-        for seed in range(SEEDS):  # the first film that obeys
+        for seed in SEEDS:  # the first film that obeys
             moments = []
             clip = generate(machine, prompt, seed, STEPS, on_step=lambda n, s: moments.append(s))
             if verify.score(verify.read(clip.video), [prompt]).together[0]:
