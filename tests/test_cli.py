@@ -209,6 +209,13 @@ def test_what_cannot_be_done_is_said_in_one_line(here, capsys, argv, says):
     assert sorted(p.name for p in here.iterdir()) == ["there.mp4"]
 
 
+def test_a_place_that_cannot_be_written_is_found_out_before_any_work(here, capsys, monkeypatch):
+    monkeypatch.setattr(generate.Machine, "load", lambda *args: pytest.fail("it began to work"))
+    (here / "file").write_text("in the way")
+    for flags in ("-o file/film.mp4", "-o film.mp4 --strip file/strip.png"):
+        assert "choose a file in a folder" in fails(capsys, "make", "a ball", *flags.split())
+
+
 def test_force_replaces_what_is_there(here):
     (here / "a.gif").write_bytes(b"the old one")
     assert cli.main(["make", "a ball", "--steps", "1", "-o", "a.gif", "--force"]) == 0

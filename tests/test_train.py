@@ -66,7 +66,8 @@ def test_two_processes_agree_with_one(folder, monkeypatch, name):
     told = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone",
                            "--nproc-per-node", "2", str(script), str(out), name],
                           env=env, check=True, capture_output=True, text=True, timeout=120).stdout
-    assert told.count("wrote") == 1 and not runs.in_progress(name, "tiny").exists()
+    assert told.count("wrote") == told.count("kept") == 1
+    assert not runs.in_progress(name, "tiny").exists()
     two, _ = checkpoints.load(out, "tiny")
     monkeypatch.setattr(recipes, "mine", lambda x: x[::2])  # what one of two would do by itself
     alone = training(name, 6)
