@@ -1,7 +1,8 @@
-"""What may be typed on the command line: sizes, counts and scales, and errors of one line."""
+"""What may be typed on the command line: each command's flags, and errors of one line."""
 
 import argparse
 import math
+from pathlib import Path
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,3 +55,61 @@ def count(text: str) -> int:
     if number != int(number):
         raise argparse.ArgumentTypeError(f"needs a whole number, not {text!r}")
     return int(number)
+
+
+# ---------------------------------------------------------------- the flags of each command
+
+
+def make_flags(add) -> None:
+    """Those of `minivid make`, given to argparse's `add_argument`."""
+    add("prompt", metavar="PROMPT", help="what the film shows, in plain words")
+    add("-o", "--output", type=Path, metavar="FILE", help="where to write it: .mp4, .gif or .png "
+        "(default: film.mp4, film-2.mp4, ...)")
+    add("--seed", type=a_seed, default=0, help="which noise to start from (default: 0); another "
+        "seed gives another film")
+    add("--steps", type=count, help="steps from noise to film (default: 32); more take longer")
+    add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls (default: "
+        "2): 1 is not extra hard, too much looks burnt")
+    add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "
+        "multiple of 12 (default: the preset's, 48x48 on a laptop)")
+    add("--seconds", type=above_zero, help="length, rounded to what can be made "
+        "(default: 2)")
+    add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
+        "begins with")
+    add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
+    add("--force", action="store_true", help="replace files that exist")
+
+
+def train_flags(add) -> None:
+    """Those of `minivid train`, given to argparse's `add_argument`."""
+    add("name", metavar="NAME", help="autoencoder, text or transformer; each needs those before "
+        "it, and is trained again after them")
+    add("--minutes", type=above_zero, help="how long; made into a number of steps when the "
+        "training starts (default: what the preset says)")
+    add("--steps", type=count, help="how many steps, instead of minutes")
+    add("--seed", type=a_seed, default=0, help="for weights and batches (default: 0)")
+    add("--resume", action="store_true", help="go on with a training that was interrupted; with "
+        "--steps, to another end")
+    add("--warm", action="store_true", help="begin from the shipped weights instead of from "
+        "nothing")
+    add("--out", type=Path, metavar="FILE", help="write the checkpoint there, and leave the one in "
+        "use as it is (default: replace it; `git checkout data/checkpoints` brings it back)")
+
+
+def evaluate_flags(add) -> None:
+    """Those of `minivid evaluate`, given to argparse's `add_argument`."""
+    add("--prompts", type=count, default=100, metavar="N", help="how many prompts (default: 100)")
+    add("--seeds", type=count, default=1, metavar="K", help="how many films of each (default: 1)")
+    add("--record", action="store_true", help="enter the scores beside the transformer's "
+        "checkpoint")
+    add("--json", action="store_true", help="print the scores as JSON")
+
+
+def bench_flags(add) -> None:
+    """Those of `minivid bench`, given to argparse's `add_argument`."""
+    add("--speedrun", action="store_true", help="train everything from nothing, and say how many "
+        "prompts are then obeyed")
+    add("--ingredients", action="store_true", help="train small networks, each without one "
+        "ingredient, with three seeds, and write data/ingredients.csv")
+    add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
+    add("--json", action="store_true", help="print the figures as JSON")

@@ -145,7 +145,7 @@ def annotate(name: str, preset: str, **facts) -> None:
 
 
 def _write_manifest(entries: dict[str, dict]) -> None:
-    text = json.dumps(entries, indent=1, sort_keys=True) + "\n"
+    text = json.dumps(dict(sorted(entries.items())), indent=1) + "\n"  # scores keep their order
     write_whole(data_dir() / "checkpoints" / MANIFEST, text.encode(), CheckpointError)
 
 
@@ -170,7 +170,8 @@ def misfits(preset: str, names: tuple[str, ...] = tuple(BUILT_ON)) -> list[str]:
     """Those of these networks that were trained on others than are here now, one line each."""
     here, known = digests(preset), manifest()
     return [f"The {name} here was trained with another {below} than the one here. Train it again: "
-            f"`minivid train {name} --preset {preset}`"
+            f"`minivid train {name} --preset {preset}`, or bring back what was shipped: "
+            "`git checkout data/checkpoints`"
             for name in names if name in here for below in BUILT_ON[name]
             if known[f"{name}-{preset}"].get("built_on", {}).get(below) != here.get(below)]
 

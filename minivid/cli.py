@@ -5,10 +5,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from minivid import __version__
-from minivid.arguments import Parser, a_scale, a_seed, a_size, above_zero, count
+from minivid.arguments import Parser, bench_flags, evaluate_flags, make_flags, train_flags
 from minivid.errors import FormatError, MediaError, MinividError
 from minivid.files import FILM_SUFFIXES, check_writable
 
@@ -32,56 +33,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def make_flags(add) -> None:
-    add("prompt", metavar="PROMPT", help="what the film shows, in plain words")
-    add("-o", "--output", type=Path, metavar="FILE", help="where to write it: .mp4, .gif or .png "
-        "(default: film.mp4, film-2.mp4, ...)")
-    add("--seed", type=a_seed, default=0, help="which noise to start from (default: 0); another "
-        "seed gives another film")
-    add("--steps", type=count, help="steps from noise to film (default: 24); more take longer")
-    add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls (default: "
-        "2): 1 is not extra hard, too much looks burnt")
-    add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "
-        "multiple of 12 (default: the preset's, 48x48 on a laptop)")
-    add("--seconds", type=above_zero, help="length, rounded to what can be made "
-        "(default: 2)")
-    add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
-        "begins with")
-    add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
-    add("--force", action="store_true", help="replace files that exist")
-
-
-def train_flags(add) -> None:
-    add("name", metavar="NAME", help="autoencoder, text or transformer; each needs those before it")
-    add("--minutes", type=above_zero, help="how long; made into a number of steps when the "
-        "training starts (default: what the preset says)")
-    add("--steps", type=count, help="how many steps, instead of minutes")
-    add("--seed", type=a_seed, default=0, help="for weights and batches (default: 0)")
-    add("--resume", action="store_true", help="go on with a training that was interrupted; with "
-        "--steps, to another end")
-    add("--warm", action="store_true", help="begin from the shipped weights instead of from "
-        "nothing")
-    add("--out", type=Path, metavar="FILE", help="write the checkpoint there, and leave the list "
-        "of checkpoints as it is")
-
-
-def evaluate_flags(add) -> None:
-    add("--prompts", type=count, default=100, metavar="N", help="how many prompts (default: 100)")
-    add("--seeds", type=count, default=1, metavar="K", help="how many films of each (default: 1)")
-    add("--record", action="store_true", help="enter the scores beside the transformer's "
-        "checkpoint")
-    add("--json", action="store_true", help="print the scores as JSON")
-
-
-def bench_flags(add) -> None:
-    add("--speedrun", action="store_true", help="train everything from nothing, and say how many "
-        "prompts are then obeyed")
-    add("--ingredients", action="store_true", help="train small networks, each without one "
-        "ingredient, with three seeds, and write data/ingredients.csv")
-    add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
-    add("--json", action="store_true", help="print the figures as JSON")
-
-
 def make(args: argparse.Namespace) -> int:
     """`minivid make`: one film, what the verifier reads in it, and what it took."""
     output = args.output or free_name()
@@ -90,19 +41,10 @@ def make(args: argparse.Namespace) -> int:
             check_output(path, suffixes, args.force)
     if args.strip is not None and args.strip.resolve() == output.resolve():
         raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
-    from minivid import cost, generate, grammar, media, text, verify
+    from minivid import cost, generate, media, verify
 
-    for word, near in grammar.words_of(args.prompt)[1].items():
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        note(f"{word!r} is not a word of this world and is passed over{hint}")
-    if grammar.crowded(args.prompt):
-        note("only two actors fit into a film: the third and later ones are not checked")
-    elif spare := grammar.left_over(args.prompt):
-        note(f"fits nowhere and is not checked: {', '.join(map(repr, spare))} (an actor has one "
-             "shape, colour and action, 'and' stands between two; sizes and speeds go with some "
-             "actions only)")
-    if late := grammar.words_of(args.prompt)[0][text.LENGTH:]:
-        note(f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}")
+    for remark in remarks(args.prompt):
+        note(remark)
     machine = generate.Machine.load(args.preset)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
     picture = None
@@ -139,6 +81,24 @@ def make(args: argparse.Namespace) -> int:
     print(verify.report(verify.read(video, clip.fps)[0], args.prompt))
     print(f"it took {bill.words()}")
     return 0
+
+
+def remarks(prompt: str) -> Iterator[str]:
+    """What of a prompt is passed over or not checked, and why; raises PromptError as `words_of`."""
+    from minivid import grammar, text
+
+    known, unknown = grammar.words_of(prompt)
+    for word, near in unknown.items():
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        yield f"{word!r} is not a word of this world and is passed over{hint}"
+    if grammar.crowded(prompt):
+        yield "only two actors fit into a film: the third and later ones are not checked"
+    elif spare := grammar.left_over(prompt):
+        yield (f"fits nowhere and is not checked: {', '.join(map(repr, spare))} (an actor has one "
+               "shape, colour and action, 'and' stands between two; sizes and speeds go with some "
+               "actions only)")
+    if late := known[text.LENGTH:]:
+        yield f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}"
 
 
 def free_name(folder: str | Path = ".") -> Path:
@@ -194,18 +154,21 @@ def evaluate(args: argparse.Namespace) -> int:
     """`minivid evaluate`: the scores of the whole machine."""
     from tqdm import tqdm
 
-    from minivid import checkpoints
+    from minivid import checkpoints, runs
     from minivid import evaluate as judge
     from minivid.generate import Machine
 
     machine = Machine.load(args.preset)
+    size = machine.preset.name
+    notes = runs.in_progress("scores", size).with_suffix(".json")
     with tqdm(unit=" films", disable=None, leave=False) as bar:  # None: only at a terminal
-        scores = judge.evaluate(machine, args.prompts, args.seeds, bar.update)
+        scores = judge.evaluate(machine, args.prompts, args.seeds, bar.update, notes)
     print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     if args.record:
-        size = machine.preset.name
-        scores["of"] = checkpoints.digests(size)
+        if scores["of"] != checkpoints.digests(size):
+            raise MinividError("The networks were changed meanwhile: nothing is recorded.")
         checkpoints.annotate("transformer", size, scores=scores)
+    notes.unlink(missing_ok=True)
     return 0
 
 
@@ -264,7 +227,7 @@ def note(line: str) -> None:
 
 
 def how_to_go_on(args: argparse.Namespace, begin: float) -> str:
-    """What to do after an interrupt: a training keeps its state, the rest is quickly run again.
+    """What to do after an interrupt: a training keeps its state, an evaluation its finished rows.
 
     A state from before `begin`, in seconds as `time.time`, is of another training.
     """
@@ -275,6 +238,8 @@ def how_to_go_on(args: argparse.Namespace, begin: float) -> str:
         state = runs.in_progress(args.name, size)
         if state.is_file() and (args.resume or state.stat().st_mtime >= begin):
             return f"Go on with: minivid train {args.name} --preset {size} --resume"
+    if args.command == "evaluate":
+        return "Finished rows of the table are kept: run the same command to go on."
     return "Nothing was kept. Run the same command to start again."
 
 

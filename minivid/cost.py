@@ -4,6 +4,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -52,17 +53,18 @@ def measure(fn: Callable, device: str | torch.device = "cpu") -> tuple[object, B
     return result, Bill(time.perf_counter() - start, joules=meter.joules())
 
 
-def count_flops(fn: Callable) -> int:
+def count_flops(fn: Callable, device: str | torch.device = "cpu") -> int:
     """Floating-point operations of `fn()`: a multiplication and an addition are two.
 
     Matrix products, convolutions and attention are counted, in the backward pass too; what acts
-    on each number alone (sums, activations, norms) is not. Attention is made to run as plain
-    matrix products meanwhile, since fused kernels are counted on some devices only.
+    on each number alone (sums, activations, norms) is not. On a CPU attention is made to run as
+    plain matrix products meanwhile, since its fused kernel is not counted.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+    plain = sdpa_kernel(SDPBackend.MATH) if torch.device(device).type == "cpu" else nullcontext()
+    with FlopCounterMode(display=False) as counter, plain:
         fn()
     return counter.get_total_flops()
 

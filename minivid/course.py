@@ -13,13 +13,15 @@ from minivid.presets import best_device, choose_trained
 from minivid.show import Picture
 
 
-def banner(lesson: str, minutes: float) -> torch.device:
+def banner(lesson: str, minutes: float, on: str | None = None) -> torch.device:
     """Say what this runs on and about how long it takes; returns the device to use.
 
-    `minutes` were measured on two CPU cores. The stored text is one machine's and not compared.
+    `minutes` were measured on two CPU cores. `on` is the device, the best one here by default. The
+    stored text is one machine's and not compared.
     """
-    device = best_device()
-    where = f"{torch.get_num_threads()} CPU threads"
+    device = best_device(on)
+    threads = torch.get_num_threads()
+    where = f"{threads} CPU thread{'s' if threads > 1 else ''}"
     if device.type == "cuda":
         free = torch.cuda.mem_get_info()[0] / 2**30
         where = f"{torch.cuda.get_device_name()}, {free:.1f} GiB free"

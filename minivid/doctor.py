@@ -107,9 +107,13 @@ def system_memory() -> tuple[int | None, int | None]:
 def preset() -> Finding:
     """Which sizes are used here."""
     try:
-        size = presets.choose_trained()
+        presets.choose()
     except MinividError as problem:
         return Finding("preset", "unknown", f"{problem} Change MINIVID_PRESET, or unset it.")
+    try:
+        size = presets.choose_trained()
+    except MinividError:  # no list of checkpoints: `trained` says what to do
+        size = presets.choose()
     fmt = size.fmt
     return Finding("preset", f"{size.name}: {fmt.width}x{fmt.height} pixels, {fmt.frames} frames, "
                              f"{fmt.fps} a second")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -13,13 +14,13 @@ from statistics import mean
 
 import torch
 
-from . import checkpoints, media, verify
+from . import checkpoints, cost, files, media, variety, verify
 from . import grammar as g
 from .autoencoder import GROUP
+from .errors import MinividError
 from .generate import MEMORY, Machine, extend, generate
 from .paint import ClipFormat
-from .presets import Preset
-from .recipes import TAUGHT, UNSEEN, first_seed
+from .pool import UNSEEN
 from .world import Clip, Knobs, film, script
 
 Tensor = torch.Tensor
@@ -28,7 +29,7 @@ BATCH, PART = 16, 64  # films made together; films made before they are read
 
 
 def prompts_for(knobs: Knobs, n: int, fmt: ClipFormat, start: int = 0) -> tuple[list[str], Tensor]:
-    """n captions that were never trained on, and the seeds (n,) of their clips.
+    """n captions of clips that were never trained on, and the seeds (n,) of those clips.
 
     Of never-seen pairs and triples those are taken whose caption names them: one that leaves out a
     word of a pair asks for nothing new.
@@ -81,13 +82,12 @@ def obeyed(readings: list, captions: list[str]) -> dict[str, float]:
 
 
 def ceilings(machine: Machine, knobs: Knobs, seeds: Tensor, prompts: list[str],
-             fmt: ClipFormat) -> tuple[dict[str, float], list]:
+             in_full: list[str], fmt: ClipFormat) -> tuple[dict[str, float], list]:
     """Scores of real clips, as they are and through the autoencoder; and what is read in them.
 
-    "in full" is where all is asked for, not only what the captions name.
+    Held against their prompts, and "in full" against all that is so.
     """
-    truth, row = script(seeds, fmt, knobs)[1], {}
-    in_full = [g.say(truth.describe(b)) for b in range(len(seeds))]
+    row = {}
     for name, copy in (("autoencoder", partial(through_the_autoencoder, machine, fmt)),
                        ("real", lambda video: video)):
         readings = [reading for part in seeds.split(PART)
@@ -99,32 +99,38 @@ def ceilings(machine: Machine, knobs: Knobs, seeds: Tensor, prompts: list[str],
 
 def group(machine: Machine, knobs: Knobs, n: int, seeds: list[int], fmt: ClipFormat, tick=None,
           make: Callable = make_all, tell: Callable[[g.Description], str] | None = None,
-          keep: bool = False) -> dict:
+          begin: int = 0, more: Callable[[Tensor, list, list], dict] | None = None) -> dict:
     """One row of the table: made clips, with real ones as ceiling and wrong captions as floor.
 
     `tell` says otherwise what happens in a clip; then no caption is wrong, and the floor are films
-    whose second half is another's. `keep` adds the "video" (n, 3, F, H, W) of the first seed, and
-    the "readings" of made and real clips.
+    whose second half is another's. `begin`: so many frames of the real clip are given. `more`
+    measures more on the first seed: from its video (n, 3, F, H, W), and the readings of made and
+    of real clips.
     """
     prompts, clip_seeds = prompts_for(knobs, n, fmt)
     truth = script(clip_seeds, fmt, knobs)[1]
+    told = [truth.describe(b) for b in range(n)]
     if tell:
-        prompts = [tell(truth.describe(b)) for b in range(n)]
-    row, real = ceilings(machine, knobs, clip_seeds, prompts, fmt)
+        prompts = [tell(description) for description in told]
+    row, real = ceilings(machine, knobs, clip_seeds, prompts, [g.say(d) for d in told], fmt)
     runs, floors = [], []
     for seed in seeds:
         readings, joined, kept = [], [], []
         for at in range(0, n, PART):
             asked, place = prompts[at : at + PART], truth.place[at : at + PART]
-            video = make(machine, asked, seed * 100_003 + at, fmt, tick).video
+            given = {}
+            if begin:
+                whole = film(clip_seeds[at : at + PART], fmt, knobs).video
+                given["beginning"] = whole[:, :, :begin]
+            video = make(machine, asked, seed * 100_003 + at, fmt, tick, **given).video
             readings += read_films(video, fmt)
             joined += read_films(halves_exchanged(video, place), fmt) if tell else []
-            kept += [video] if keep and seed == seeds[0] else []
+            kept += [video] if more and seed == seeds[0] else []
         runs.append(obeyed(readings, prompts))
         wrong = (joined, prompts) if tell else (readings, prompts[1:] + prompts[:1])
         floors.append(obeyed(*wrong)["together"])
         if kept:
-            row |= {"video": torch.cat(kept), "readings": (readings, real)}
+            row |= more(torch.cat(kept), readings, real)
     row |= {part: mean(run[part] for run in runs) for part in runs[0]}
     return row | {"prompts": n, "seeds": len(seeds), "floor": mean(floors),
                   "each": [run["together"] for run in runs]}
@@ -145,45 +151,6 @@ def halves_exchanged(video: Tensor, place: Tensor) -> Tensor:
     return torch.cat([video[:, :, :half], other[:, :, half:]], 2)
 
 
-def spread(made: list, real: list) -> dict[str, float] | None:
-    """Standard deviations of place and size over clips with one actor, as a share of real clips'.
-
-    None where there are hardly any such clips.
-    """
-
-    def alone(readings):
-        return [(r.position[0].nanmean(0), r.radius[0].nanmean()) for r in readings
-                if r.description is not None and len(r.position) == 1]
-
-    def measure(rows):
-        place, size = torch.stack([p for p, _ in rows]), torch.stack([s for _, s in rows])
-        return place.std(0), size.std()
-
-    if min(len(alone(made)), len(alone(real))) < 2:
-        return None
-    (place, size), (place0, size0) = measure(alone(made)), measure(alone(real))
-    ratio = place / place0
-    return {"y": float(ratio[0]), "x": float(ratio[1]), "size": float(size / size0)}
-
-
-def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
-    """The nearest training clip: root mean square distance of pixels (B,), and its seed (B,).
-
-    Compared on clips made four times smaller, with all clips of the preset's own aspect that its
-    last training saw.
-    """
-
-    def small(v: Tensor) -> Tensor:
-        return torch.nn.functional.avg_pool3d(v[:, :, ::4], (1, 4, 4)).flatten(1)
-
-    fmt, entry = preset.fmt, checkpoints.manifest()[f"transformer-{preset.name}"]
-    seeds = first_seed(entry["seed"]) + torch.arange(entry["clips"] // 2)
-    trained = torch.cat([small(film(part, fmt, TAUGHT).video) for part in seeds.split(64)])
-    mine = small(video)
-    far, which = (torch.cdist(mine, trained) / mine.shape[1] ** 0.5).min(1)
-    return far, seeds[which]
-
-
 # ---------------------------------------------------------------- special questions
 
 
@@ -196,15 +163,6 @@ def same_prompt(machine: Machine, prompt: str, n: int, fmt: ClipFormat, tick=Non
 def unnamed(told: g.Description) -> str:
     """The sentence for a clip that names neither colour nor shape."""
     return g.say(g.Description((g.Actor(action=told.actors[0].action),), told.place))
-
-
-def from_beginning(machine: Machine, n: int, frames: int, fmt: ClipFormat, tick=None) -> float:
-    """Share obeyed when the first frames of a real clip of the caption are given."""
-    knobs = Knobs(cast="one")
-    prompts, seeds = prompts_for(knobs, n, fmt, start=1 << 20)
-    begin = film(seeds, fmt, knobs).video[:, :, :frames]
-    made = make_all(machine, prompts, 13, fmt, tick, begin)
-    return obeyed(read_films(made.video, fmt), prompts)["together"]
 
 
 def make_long(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat,
@@ -221,43 +179,69 @@ def make_long(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat,
 
 
 def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
-             tick: Callable[[int], None] | None = None) -> dict:
-    """The whole table, as plain numbers: see `table` for how it is read."""
-    preset, which = machine.preset, list(range(seeds))
-    fmt, few = preset.fmt, max(BATCH, prompts // 5)
+             tick: Callable[[int], None] | None = None, notes: Path | None = None) -> dict:
+    """The whole table, as plain numbers: see `table` for how it is read.
+
+    What is measured is written down in the file `notes` at once, and not measured again when an
+    evaluation of the same networks, prompts and seeds was broken off.
+    """
+    which, of = list(range(seeds)), checkpoints.digests(machine.preset.name)
+    usual = {"n": max(2, prompts), "seeds": which, "fmt": machine.preset.fmt, "tick": tick}
+    scores = {"preset": machine.preset.name, "of": of, "asked": [prompts, seeds], "groups": {}}
+    scores = noted(notes, scores) or scores
+    for name, special in rows(machine, max(BATCH, prompts // 5)).items():
+        if name not in scores["groups"]:
+            scores["groups"][name] = without_nan(group(machine, **usual | special))
+            write_down(notes, scores)
+    scores["article"] = {"prompt": ARTICLE, "seeds": 50,
+                         "together": same_prompt(machine, ARTICLE, 50, machine.preset.fmt, tick)}
+    return scores | {"peak_memory_bytes": cost.peak_memory(machine.device)}
+
+
+def rows(machine: Machine, few: int) -> dict[str, dict]:
+    """What is asked in each row of the table, as arguments of `group`; of some rows only few."""
+    preset, fmt = machine.preset, machine.preset.fmt
     alone, lasting = Knobs(cast="one"), Knobs(cast="one", actions=g.LASTING)
     behind = Knobs(cast="one", actions=(g.ACTIONS[g.PASSES],))
-    long = replace(fmt, frames=3 * (fmt.frames - 1) + 1)
-    groups = {
-        "seen, one actor": {"knobs": alone, "keep": True},
+    continued = min(MEMORY, fmt.frames - GROUP)
+    return {
+        "seen, one actor": {"knobs": alone, "more": partial(variety.measure, preset)},
         "seen, two actors": {"knobs": Knobs(cast="two")},
         "never-seen pairs": {"knobs": Knobs(cast="one", split="pairs")},
         "never-seen triples": {"knobs": Knobs(cast="one", split="triples")},
-        "held-out phrasings": {"knobs": Knobs(cast="one", phrasings="held out"), "n": few},
     } | {
         f"held-out aspect {width}x{height}":
             {"knobs": alone, "fmt": replace(fmt, height=height, width=width)}
         for height, width in preset.held_out
     } | {
+        "held-out phrasings": {"knobs": Knobs(cast="one", phrasings="held out"), "n": few},
         "behind a wall, unnamed": {"knobs": behind, "tell": unnamed},
+        "from a picture": {"knobs": alone, "n": few, "begin": 1},
+        "continued": {"knobs": alone, "n": few, "begin": continued},
         "actions that last": {"knobs": lasting, "n": few},
         "actions that last, thrice as long":
-            {"knobs": lasting, "n": few, "fmt": long, "seeds": which[:1], "make": make_long},
+            {"knobs": lasting, "n": few, "fmt": replace(fmt, frames=3 * (fmt.frames - 1) + 1),
+             "make": make_long},
     }
-    usual = {"n": max(2, prompts), "seeds": which, "fmt": fmt, "tick": tick}
-    rows = {name: group(machine, **usual | special) for name, special in groups.items()}
-    first = rows["seen, one actor"]
-    video, first["spread"] = first.pop("video"), spread(*first.pop("readings"))
-    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(video)), fmt, alone).video
-    return without_nan({
-        "preset": preset.name, "groups": rows,
-        "article": {"prompt": ARTICLE, "seeds": 50,
-                    "together": same_prompt(machine, ARTICLE, 50, fmt, tick)},
-        "from a picture": from_beginning(machine, few, 1, fmt, tick),
-        "continued": from_beginning(machine, few, min(MEMORY, fmt.frames - GROUP), fmt, tick),
-        "nearest training clip": {"made": float(nearest(video, preset)[0].median()),
-                                  "real, unseen": float(nearest(unseen, preset)[0].median())},
-    })
+
+
+def noted(notes: Path | None, asked: dict) -> dict | None:
+    """Scores written down by an evaluation that was broken off and asked the same, or None."""
+    try:
+        before = json.loads(notes.read_text(encoding="utf-8")) if notes else {}
+    except (OSError, ValueError):  # none, or a damaged one
+        return None
+    same = isinstance(before, dict) and before | {"groups": {}} == asked
+    return before if same else None
+
+
+def write_down(notes: Path | None, scores: dict) -> None:
+    """Keep what is measured so far, if there is a place for it."""
+    if notes:
+        try:
+            files.write_whole(notes, json.dumps(scores).encode(), MinividError)
+        except MinividError:
+            pass  # the evaluation goes on without
 
 
 def without_nan(x):
@@ -273,20 +257,20 @@ def table(scores: dict) -> str:
     lines = [f"{head:36}{'made':>7}{'floor':>7}{'autoenc.':>9}{'real':>7}"]
     for name, row in scores["groups"].items():
         lines.append(f"{name:36}{row['together']:7.1%}{row['floor']:7.1%}{row['autoencoder']:9.1%}"
-                     f"{row['real']:7.1%}   {row['prompts']} prompts x {row['seeds']} seeds")
+                     f"{row['real']:7.1%}   {row['prompts']} prompts x {row['seeds']}"
+                     f" seed{'s' if row['seeds'] > 1 else ''}")
     full = [mean(row[f"{name}, in full"] for row in scores["groups"].values())
             for name in ("autoencoder", "real")]
     lines.append(f"{'asked for everything, mean':50}{full[0]:9.1%}{full[1]:7.1%}")
     article = scores["article"]
     lines.append(f"{article['prompt']!r}: {article['together']:.0%} of {article['seeds']} seeds")
-    two = scores["groups"]["seen, two actors"]
+    two, one = scores["groups"]["seen, two actors"], scores["groups"]["seen, one actor"]
     lines.append(f"two actors, colours swapped: {two['swapped']:.1%}")
-    for name in ("from a picture", "continued"):
-        lines.append(f"{name}: {scores[name]:.1%}")
-    wide = scores["groups"]["seen, one actor"]["spread"]
+    wide, near = one["spread"], one["nearest training clip"]
     lines.append("spread over real clips': " + (", ".join(f"{k} {v:.2f}" for k, v in wide.items())
                                                 if wide else "too few films to tell"))
-    near = scores["nearest training clip"]
     lines.append(f"distance to the nearest clip of the last training: {near['made']:.3f}, of real "
                  f"clips never trained on {near['real, unseen']:.3f}")
+    if scores["peak_memory_bytes"]:
+        lines.append(f"peak memory: {scores['peak_memory_bytes'] / 2**30:.1f} GiB")
     return "\n".join(lines)

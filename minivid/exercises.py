@@ -21,7 +21,7 @@ def _same(answer: object, expected: Tensor) -> bool:
         raise Wrong(f"it should return a tensor, not a {type(answer).__name__}")
     if answer.shape != expected.shape:
         raise Wrong(f"its shape is {tuple(answer.shape)}, not {tuple(expected.shape)}")
-    return torch.allclose(answer, expected, atol=1e-3, equal_nan=True)
+    return torch.allclose(answer.to(expected.dtype), expected, atol=1e-3, equal_nan=True)
 
 
 def _first_of(answer: object, truth: Tensor, faults: dict[str, Tensor], otherwise: str) -> str:

@@ -94,14 +94,16 @@ def flow_loss(
 ) -> Tensor:
     """Mean squared error of the model's velocity on `clean` (B, ...), each at one random level.
 
-    `t` is (B,) or (B, N). What is at t = 1 is already clean: it is shown to the network but
+    `t` is (B,) or (B, N); it and the noise are drawn with `generator` where they are not given.
+    What is at t = 1 is already clean: it is shown to the network but
     asks nothing of it. `weight`, one per sample or token, is how much each counts.
     Returns a scalar.
     """
+    where = generator.device if generator else clean.device
     if t is None:
-        t = sample_t(len(clean), generator, device=clean.device)
+        t = sample_t(len(clean), generator, device=where).to(clean.device)
     if noise is None:
-        noise = torch.randn(clean.shape, generator=generator, device=clean.device)
+        noise = torch.randn(clean.shape, generator=generator, device=where).to(clean.device)
     x_t = add_noise(clean, noise, t)
     error = (model(x_t, t, given) - velocity_of(clean, noise)) ** 2  # (B, ...)
     counts = spread((t < 1).to(error), error)

@@ -23,11 +23,12 @@ from .recipes import load_autoencoder, load_link, load_transformer
 from .sampling import Step, churn, sampler
 from .text import Link
 from .tokens import Packing
+from .train import autocast
 from .transformer import Transformer
 from .world import Clip
 
 Tensor = torch.Tensor
-METHOD, STEPS, GUIDANCE = "churn", 24, 2.0
+METHOD, STEPS, GUIDANCE = "churn", 32, 2.0
 INTERVAL, SHIFT = (0.0, 1.0), 1.5
 MEMORY = 9  # frames that a film is continued from
 
@@ -58,8 +59,15 @@ class Machine:
                        load_transformer(path["transformer"], device), size, device)
 
     def model(self, guidance: float, interval: tuple[float, float] = INTERVAL):
-        """The transformer under guidance; scale 1 is the transformer itself."""
-        return Guided(self.transformer, guidance, interval)
+        """The transformer under guidance; scale 1 is the transformer itself.
+
+        Its products are as in training: in bfloat16 where that is fast.
+        """
+        def velocity(x_t: Tensor, t: Tensor, given: Condition) -> Tensor:
+            with autocast(self.device):
+                return self.transformer(x_t, t, given).to(x_t.dtype)
+
+        return Guided(velocity, guidance, interval)
 
     @torch.no_grad()
     def condition(self, prompts: list[str], packing: Packing) -> Condition:

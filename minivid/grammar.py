@@ -146,7 +146,7 @@ def words_of(prompt: str) -> tuple[list[str], dict[str, list[str]]]:
 
     Raises `PromptError` when nothing known is left.
     """
-    words = re.findall(r"[^\W\d_]+", prompt.lower())  # letters of any script
+    words = re.findall(r"[^\W_]+", prompt.lower())  # letters of any script, and digits
     known = [w for w in words if w in VOCABULARY]
     unknown = {w: difflib.get_close_matches(w, VOCABULARY, n=2, cutoff=0.55)
                for w in words if w not in VOCABULARY}

@@ -20,8 +20,9 @@ from .errors import MinividError
 from .files import write_whole
 from .flow import flow_loss
 from .layers import Condition
+from .pool import UNSEEN, Pool
 from .presets import best_device, choose_trained
-from .recipes import UNSEEN, Pool, TransformerRecipe, load_autoencoder, load_link
+from .recipes import TransformerRecipe, load_autoencoder, load_link
 from .text import Link
 from .train import Training, autocast
 

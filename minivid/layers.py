@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import nn
 
 Tensor = torch.Tensor
-PICTURE, SOUND, ACTION = 0, 1, 2  # kinds of token
+PICTURE, SOUND = 0, 1  # kinds of token
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Layout:
     """Where and what each token is.
 
     positions (B, N, 3): seconds, y, x (short sides of the frame, from its centre); kind (B, N):
-    PICTURE, SOUND or ACTION; extent (B, 3): the clip's seconds, height, width in the same units.
+    PICTURE or SOUND; extent (B, 3): the clip's seconds, height, width in the same units.
     """
 
     positions: Tensor

@@ -10,24 +10,20 @@ import torch
 from torch import nn
 
 from . import checkpoints
-from . import grammar as g
 from .autoencoder import GROUP, Autoencoder, AutoencoderConfig, autoencoder_loss
 from .distributed import world_size
 from .errors import CheckpointError
 from .flow import flow_loss, sample_t
 from .layers import Condition
-from .paint import ClipFormat, background
+from .paint import background
+from .pool import TAUGHT, UNSEEN, aspect_of, draw, pools, seeds_for
 from .presets import Preset
 from .text import Link, TextConfig, contrast_loss, near_miss, tokenize
-from .train import autocast, mine
+from .train import mine
 from .transformer import Transformer, TransformerConfig
-from .world import Knobs, film
+from .world import film
 
 Tensor = torch.Tensor
-UNSEEN = 1 << 40  # seeds from here on are never trained on
-# What is hardest to learn is shown more often: circles four times as often as what is
-# easy, the walk behind a wall twice.
-TAUGHT = Knobs(actions=(*g.ACTIONS, g.ACTIONS[g.PASSES], *[g.ACTIONS[g.CIRCLES]] * 3))
 
 
 def below(preset: Preset, *names: str) -> tuple[dict, dict]:
@@ -36,16 +32,6 @@ def below(preset: Preset, *names: str) -> tuple[dict, dict]:
     if misfits := checkpoints.misfits(preset.name, names):
         raise CheckpointError("; then ".join(misfits))
     return paths, {"built_on": {name: checkpoints.sha256(path) for name, path in paths.items()}}
-
-
-def first_seed(seed: int) -> int:
-    """The first clip seed of a training with that seed: trainings share no clips."""
-    return (seed * 7_919 << 24) % UNSEEN
-
-
-def seeds_for(step: int, batch: int, seed: int) -> Tensor:
-    """Clip seeds of a step: a function of seed, step and place in the batch, all below UNSEEN."""
-    return first_seed(seed) + step * batch + torch.arange(batch)
 
 
 # ---------------------------------------------------------------- autoencoder
@@ -83,7 +69,7 @@ class AutoencoderRecipe:
         if whole:
             fmt = self.preset.format(*self.preset.aspects[step // 8 % len(self.preset.aspects)])
         batch = max(world_size(), self.batch // 4) if whole else self.batch
-        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, device=self.device)
+        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, TAUGHT, self.device)
         video, place = clip.video, clip.truth.place.to(self.device)
         empty = background(fmt, self.device, weather=False)[place] * 2 - 1
         if not whole:
@@ -99,7 +85,7 @@ class AutoencoderRecipe:
 
     def finish(self) -> None:
         """Measure the scale of the latents once, on clips of its own."""
-        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, device=self.device)
+        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, TAUGHT, self.device)
         self.model.measure_scale(for_scale.video)
 
     def config(self) -> dict:
@@ -130,49 +116,6 @@ def load(path, kind: str, build: Callable[..., nn.Module], device="cpu") -> nn.M
     return model.to(device).eval()
 
 
-# ---------------------------------------------------------------- clips, encoded once
-
-
-class Pool:
-    """Clips as tokens with their captions, encoded once: what text and transformer train on."""
-
-    def __init__(self, autoencoder: Autoencoder, preset: Preset, fmt: ClipFormat, seeds: Tensor,
-                 device, progress=None):
-        self.packing, tokens, self.captions = preset.packing(fmt), [], []
-        for part in seeds.split(64):
-            clip = film(part, fmt, TAUGHT, device)
-            with torch.no_grad(), autocast(device):
-                latents = autoencoder.encode(clip.video)
-            tokens.append(self.packing.pack(latents).to(torch.float16))
-            self.captions += clip.caption
-            if progress:
-                progress(len(part))
-        self.tokens = torch.cat(tokens)  # (n, N, D)
-
-    def __len__(self) -> int:
-        return len(self.captions)
-
-
-def pools(preset: Preset, autoencoder: Autoencoder, seed: int, device, size: int, progress=None,
-          aspects=None) -> list[Pool]:
-    """One pool an aspect: half of the clips in the first, the rest shared among the others."""
-    aspects = aspects or preset.aspects
-    sizes = [size] if len(aspects) == 1 else \
-        [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)
-    start, out = first_seed(seed), []
-    for (height, width), n in zip(aspects, sizes):
-        seeds = start + torch.arange(n)
-        out.append(Pool(autoencoder, preset, preset.format(height, width), seeds, device, progress))
-        start += n
-    return out
-
-
-def draw(pools: list[Pool], step: int, batch: int, dice: torch.Generator) -> tuple[Pool, Tensor]:
-    """Half of the steps the first aspect, else the others in turn; rows at random."""
-    pool = pools[0] if step % 2 == 0 or len(pools) == 1 else pools[1 + step // 2 % (len(pools) - 1)]
-    return pool, torch.randint(len(pool), (batch,), generator=dice)
-
-
 # ---------------------------------------------------------------- text
 
 
@@ -198,7 +141,8 @@ class TextRecipe:
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         """The contrast of captions, clips and near misses, a scalar."""
-        rows = mine(torch.randint(len(self.pool), (self.batch,), generator=dice))
+        # every process takes the whole batch: each clip is told apart from all other captions
+        rows = torch.randint(len(self.pool), (self.batch,), generator=dice)
         captions = [self.pool.captions[n] for n in rows.tolist()]
         pick = random.Random(int(torch.randint(2**31, (), generator=dice))).randrange
         wrong = tokenize([near_miss(c, pick) for c in captions]).to(self.device)
@@ -248,7 +192,10 @@ class TransformerRecipe:
         torch.manual_seed(seed)
         self.model = Transformer(preset.transformer).to(device)
         self.batch = preset.batch[self.kind]
-        self.tokens = self.batch * preset.packing().pictures
+
+    def tokens(self, step: int) -> int:
+        """How many tokens the batch of that step has."""
+        return self.batch * aspect_of(self.pools, step).packing.pictures
 
     def prepare(self, progress=None, size: int | None = None) -> None:
         """Encode `size` clips and their captions. Raises `CheckpointError` where there is no

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoints, distributed
+from . import checkpoints, cost, distributed
 from .errors import CheckpointError, MinividError
 from .files import check_writable
 from .presets import choose
@@ -72,7 +72,6 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
     """
     check_request(name, minutes, steps, resume, warm)
-    check_place(out)
     device, begin = distributed.init_from_env(), time.perf_counter()
     size = choose(preset, device)
     state = in_progress(name, size.name)
@@ -80,6 +79,12 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     before = unfinished(state, name, size.name, steps) if resume else {}
     if resume:
         seed, out = before["seed"], out or before.get("out")
+    folder = checkpoints.data_dir() / "checkpoints"
+    path = Path(out) if out else folder / f"{name}-{size.name}.safetensors"
+    if not out:
+        checkpoints.manifest()  # there must be one to enter it in
+    for place in (path, state):
+        check_writable(place, MinividError)
     recipe = RECIPES[name](size, seed, device)
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
     recipe.prepare(ticker("clips encoded", tell),
@@ -104,8 +109,6 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     carry_on(run, state, {**about, "out": str(out) if out else None}, begin, tell)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
-    folder = checkpoints.data_dir() / "checkpoints"
-    path = Path(out) if out else folder / f"{name}-{size.name}.safetensors"
     if distributed.main_process():
         keep(recipe, run, path, about, time.perf_counter() - begin, listed=not out)
         state.unlink(missing_ok=True)
@@ -127,14 +130,6 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
     if resume and (warm or minutes is not None):
         raise MinividError("A training that is resumed goes on from its own weights to the step "
                            "it was to end at: no --warm, no --minutes; --steps moves the end.")
-
-
-def check_place(out: str | Path | None) -> None:
-    """Raise `MinividError` where the checkpoint could not be written in the end."""
-    if not out:
-        checkpoints.manifest()
-        out = checkpoints.data_dir() / "checkpoints" / "any"
-    check_writable(out, MinividError)
 
 
 def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:
@@ -210,10 +205,17 @@ def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> Non
             if now.step in (1, run.steps) or moment - said > SAY_EVERY:
                 tell(str(now))
                 said = moment
-            if asked or moment - saved > SAVE_EVERY:
-                save()
+            # a signal may reach one of several processes a step sooner: all stop together
+            stop = distributed.all_mean(torch.tensor(float(len(asked)), device=run.device)) > 0
+            if stop or now.step == run.steps or moment - saved > SAVE_EVERY:
+                try:
+                    save()
+                except CheckpointError as problem:  # a full disk may have room again later
+                    if stop:
+                        raise
+                    tell(str(problem))
                 saved = moment
-            if asked:
+            if stop:
                 raise KeyboardInterrupt
 
 
@@ -225,7 +227,7 @@ def keep(recipe, run: Training, path: Path, about: dict, seconds: float, listed:
         facts = {k: v for k, v in about.items() if k not in ("kind", "preset")}
         checkpoints.record(recipe.kind, about["preset"], path, seed=run.seed, steps=run.steps,
                            wall_seconds=round(seconds, 1), hardware=hardware(run.device),
-                           **facts)
+                           peak_memory_bytes=cost.peak_memory(run.device), **facts)
 
 
 def ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:

@@ -4,7 +4,8 @@
         print(now)
 
 `loss(model, step, generator)` gives a scalar; the generator's numbers depend on seed and step
-alone, so a training that was cut off and resumed ends with the same weights as an unbroken one.
+alone, so a training that was cut off and resumed ends with the same weights as an unbroken one (on
+a CPU; some of a GPU's sums come out in another order each time).
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ class Progress:
 
 
 def low_precision(device: torch.device | str) -> bool:
-    """Whether products in bfloat16 are fast here: on a GPU, or a CPU made for them."""
+    """Whether products in bfloat16 are fast here: on a GPU or a CPU made for them."""
     if torch.device(device).type == "cuda":
-        return True
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere, 2020, and later
     return getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
 
 
@@ -85,14 +86,16 @@ class Training:
     """A network in training: its optimizers, its averaged weights, and how far it is.
 
     `ema` is the decay of the running average of the weights, which is what is used in the end
-    (0: none). Several processes under `torchrun` share each batch: `loss` is given the same
-    generator everywhere, and takes its own rows with `mine`.
+    (0: none). `tokens(step)` says how many are in that step's batch, for the progress. Several
+    processes under `torchrun` share each batch: `loss` is given the same generator everywhere, and
+    takes its own rows with `mine`.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, steps: int, lr: float = 3e-3, seed: int = 0,
-                 ema: float = 0.999, tokens: int | None = None):
+                 ema: float = 0.999, tokens: Callable[[int], int] | None = None):
         self.model, self.loss, self.steps, self.lr, self.seed = model, loss, steps, lr, seed
-        self.ema, self.tokens, self.flops = ema, tokens, None
+        self.ema, self.tokens = ema, tokens
+        self.flops = None  # of a token, or where tokens are not counted of a step
         self.step = 0
         self.seconds = 0.0  # spent in steps, over all sittings
         self.device = next(model.parameters()).device
@@ -135,18 +138,20 @@ class Training:
 
     def counted_step(self) -> Tensor:
         """One step whose floating-point operations are counted, for the share of peak (mfu)."""
-        losses = []
-        self.flops = cost.count_flops(lambda: losses.append(self.one_step()))
+        losses, tokens = [], self.tokens(self.step) if self.tokens else 1
+        flops = cost.count_flops(lambda: losses.append(self.one_step()), self.device)
+        self.flops = flops / tokens
         return losses[0]
 
     def progress(self, loss: Tensor, took: float) -> Progress:
         """Where the training stands after a step that took so many seconds."""
         memory = cost.peak_memory(self.device)
-        rate = self.tokens / took if self.tokens else None
+        tokens = self.tokens(self.step - 1) if self.tokens else None
+        rate = tokens / took if tokens else None
         mfu = None
         if self.flops and self.device.type == "cuda":
             self.peak = self.peak or cost.matmul_rate(self.device, torch.bfloat16, 4096)
-            mfu = self.flops / took / self.peak
+            mfu = self.flops * (tokens or 1) / took / self.peak
         return Progress(self.step, self.steps, float(distributed.all_mean(loss)), took * 1e3, rate,
                         mfu, memory and memory / 2**30)
 

@@ -7,7 +7,8 @@ from minivid import checkpoints, verify
 from minivid.autoencoder import Autoencoder, AutoencoderConfig, autoencoder_loss
 from minivid.errors import FormatError
 from minivid.paint import ClipFormat
-from minivid.recipes import UNSEEN, load_autoencoder
+from minivid.pool import UNSEEN
+from minivid.recipes import load_autoencoder
 from minivid.world import Knobs, film
 
 

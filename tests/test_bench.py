@@ -3,22 +3,15 @@
 import os
 
 import pytest
-import tiny  # noqa: F401 -- enters the preset "tiny"
 import torch
+from tiny import TINY, hardly_trained
 
-from minivid import bench, checkpoints, runs
-from minivid.generate import Machine
+from minivid import bench, checkpoints, cost
 
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "manifest.json").write_text("{}")
-    monkeypatch.setenv("MINIVID_DATA", str(tmp_path))
-    monkeypatch.setenv("MINIVID_RUNS", str(tmp_path / "runs"))
-    for name in checkpoints.BUILT_ON:
-        runs.train(name, "tiny", steps=1, say=lambda line: None)
-    return Machine.load("tiny", "cpu")
+    return hardly_trained(tmp_path, monkeypatch)
 
 
 def test_every_part_is_timed_and_below_what_the_computer_can_do(machine, monkeypatch):
@@ -31,6 +24,12 @@ def test_every_part_is_timed_and_below_what_the_computer_can_do(machine, monkeyp
         assert figures["parts"][name]["flops"] > 1e5
     assert "from cold process to film" in (text := bench.table(figures)) and "2000.0 ms" in text
     assert figures["threads"] == torch.get_num_threads() and "preset tiny, cpu" in text
+
+
+def test_training_steps_that_are_timed_and_counted_have_the_same_batch(machine):
+    for name, step, batch in bench._training_steps(machine):
+        flops = {cost.count_flops(step) for _ in range(3)}
+        assert len(flops) == 1 and batch == TINY.batch[name], name
 
 
 def test_a_cold_start_is_the_whole_command(monkeypatch):

@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import TINY
+from tiny import TINY, empty_data
 
 from minivid import checkpoints
 from minivid.errors import CheckpointError
@@ -23,10 +23,7 @@ def some_tensors(seed=0):
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINIVID_DATA", str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "manifest.json").write_text("{}")
-    return tmp_path / "checkpoints"
+    return empty_data(tmp_path, monkeypatch) / "checkpoints"
 
 
 def test_what_is_saved_comes_back_bit_for_bit(tmp_path):
@@ -177,6 +174,7 @@ def test_a_wrong_data_folder_is_named(monkeypatch, tmp_path):
 
 def test_the_shipped_checkpoints_are_those_recorded():
     assert checkpoints.verify_manifest() == []
+    assert sum(entry["bytes"] for entry in checkpoints.manifest().values()) < 20e6
     for name, entry in checkpoints.manifest().items():
         path = checkpoints.data_dir() / "checkpoints" / entry["file"]
         checkpoints.load(path, kind=entry["kind"])

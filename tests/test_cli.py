@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import empty_data
 
 from minivid import (
     bench,
@@ -33,11 +34,9 @@ from minivid.recipes import RECIPES
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
     """A data folder with networks that know nothing: their films are mud, but films."""
-    folder, preset = tmp_path_factory.mktemp("data"), presets.PRESETS["laptop"]
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "manifest.json").write_text("{}")
+    preset = presets.PRESETS["laptop"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINIVID_DATA", str(folder))
+        folder = empty_data(tmp_path_factory.mktemp("data"), patch)
         for name, recipe in RECIPES.items():
             network = recipe(preset, 0, "cpu")
             path = folder / "checkpoints" / f"{name}-laptop.safetensors"
@@ -277,19 +276,23 @@ def test_a_full_gpu_says_what_to_shrink_and_other_faults_are_not_hidden(capsys, 
 
 
 def test_evaluate_and_bench_print_tables_or_json(here, capsys, monkeypatch):
-    monkeypatch.setattr(evaluate, "evaluate", lambda machine, n, k, tick: {"asked": [n, k]})
-    monkeypatch.setattr(evaluate, "table", lambda scores: f"a table of {scores}")
+    monkeypatch.setattr(evaluate, "evaluate", lambda machine, n, k, tick, notes: {
+        "asked": [n, k], "of": checkpoints.digests("laptop")})
+    monkeypatch.setattr(evaluate, "table", lambda scores: f"a table of {scores['asked']}")
     assert cli.main(["evaluate"]) == 0
-    assert capsys.readouterr().out == "a table of {'asked': [100, 1]}\n"
+    assert capsys.readouterr().out == "a table of [100, 1]\n"
     assert cli.main(["evaluate", "--prompts", "7", "--seeds", "3", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"asked": [7, 3]}
+    assert json.loads(capsys.readouterr().out)["asked"] == [7, 3]
     assert "scores" not in checkpoints.manifest()["transformer-laptop"]
     assert cli.main(["evaluate", "--record"]) == 0
     known = checkpoints.manifest()
     scores = known["transformer-laptop"]["scores"]
     assert scores["asked"] == [100, 1]
     assert scores["of"]["text"] == known["text-laptop"]["sha256"]
-    capsys.readouterr()
+    monkeypatch.setattr(evaluate, "evaluate", lambda *asked: {"of": "others", "asked": [9, 9]})
+    assert cli.main(["evaluate", "--record"]) == 2
+    assert "nothing is recorded" in capsys.readouterr().err
+    assert checkpoints.manifest() == known
     monkeypatch.setattr(bench, "bench", lambda machine: {"preset": machine.preset.name})
     monkeypatch.setattr(bench, "table", lambda figures: f"a table of {figures}")
     assert cli.main(["bench"]) == 0
@@ -299,6 +302,23 @@ def test_evaluate_and_bench_print_tables_or_json(here, capsys, monkeypatch):
     assert cli.main(["bench", "--speedrun", "--minutes", "2", "--json"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out) == {"minutes": 2} and told.err == "minivid: done\n"
+
+
+@pytest.mark.parametrize("damage, says", [
+    (lambda data: data[:-10], "is not the file that the manifest knows"),
+    (lambda data: data[:-5] + bytes([data[-5] ^ 1]) + data[-4:], "is not the file"),
+    (lambda data: None, "is gone"),
+])
+def test_a_damaged_checkpoint_gets_one_line(here, untrained, capsys, damage, says):
+    path = untrained / "checkpoints" / "transformer-laptop.safetensors"
+    whole = path.read_bytes()
+    path.unlink() if damage(whole) is None else path.write_bytes(damage(whole))
+    try:
+        line = fails(capsys, "make", "a ball", "--steps", "1")
+        assert path.name in line and says in line
+        assert not (here / "film.mp4").exists()
+    finally:
+        path.write_bytes(whole)
 
 
 def test_doctor_finds_nothing_wrong_or_counts_what_is(here, capsys, monkeypatch):

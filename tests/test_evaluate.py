@@ -5,27 +5,18 @@ from functools import partial
 
 import pytest
 import torch
-from tiny import TINY
+from tiny import TINY, hardly_trained
 
-from minivid import checkpoints, evaluate, runs
+from minivid import evaluate, variety
 from minivid import grammar as g
-from minivid.generate import Machine
-from minivid.recipes import TAUGHT
+from minivid.pool import TAUGHT
 from minivid.world import Knobs, film
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """The tiny machine, hardly trained: its films are mud."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "manifest.json").write_text("{}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINIVID_DATA", str(folder))
-        patch.setenv("MINIVID_RUNS", str(folder / "runs"))
-        for name in checkpoints.BUILT_ON:
-            runs.train(name, "tiny", steps=2, say=lambda line: None)
-        yield Machine.load("tiny", "cpu")
+        yield hardly_trained(tmp_path_factory.mktemp("data"), patch)
 
 
 def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
@@ -67,15 +58,15 @@ def test_the_floor_behind_a_wall_is_another_actor_coming_out():
 def test_spread_is_one_for_the_same_clips_and_none_where_nothing_is_read():
     fmt = evaluate.ClipFormat()
     readings = evaluate.verify.read(film(torch.arange(24), fmt, Knobs(cast="one")).video)
-    assert evaluate.spread(readings, readings) == {"y": 1.0, "x": 1.0, "size": 1.0}
+    assert variety.spread(readings, readings) == {"y": 1.0, "x": 1.0, "size": 1.0}
     still = evaluate.verify.read(film([5] * 8, fmt, Knobs(cast="one")).video)
-    assert max(evaluate.spread(still, readings).values()) < 0.01
-    assert evaluate.spread(readings[:1], readings) is None
+    assert max(variety.spread(still, readings).values()) < 0.01
+    assert variety.spread(readings[:1], readings) is None
 
 
 def test_a_training_clip_is_its_own_nearest(machine):
     clips = film(torch.arange(8), TINY.fmt, TAUGHT).video
-    far, which = evaluate.nearest(clips, TINY)
+    far, which = variety.nearest(clips, TINY)
     assert torch.allclose(far, torch.zeros(8), atol=1e-3) and which.tolist() == list(range(8))
 
 
@@ -88,10 +79,36 @@ def test_the_floor_of_real_clips_is_low_and_their_ceiling_high():
     assert all(g.parse(prompt).actors for prompt in prompts)
 
 
-def test_films_are_begun_with_clips_of_their_own_prompts(machine, monkeypatch):
-    def make_all(machine, prompts, seed, fmt, tick, beginning):
+def test_films_are_begun_with_clips_of_their_own_prompts(machine):
+    def make(machine, prompts, seed, fmt, tick, beginning):
         return evaluate.Clip(beginning, None, prompts, None, fmt.fps)
 
-    monkeypatch.setattr(evaluate, "make_all", make_all)
     fmt = evaluate.ClipFormat()
-    assert evaluate.from_beginning(machine, 16, fmt.frames, fmt) == 1  # the whole clip is given
+    row = evaluate.group(machine, Knobs(cast="one"), 16, [0], fmt, make=make, begin=fmt.frames)
+    assert row["together"] == 1 and row["floor"] <= 0.2  # the whole clip is given
+
+
+def test_an_evaluation_that_is_broken_off_goes_on_where_it_was(machine, monkeypatch, tmp_path):
+    for name in ("generate", "extend"):
+        monkeypatch.setattr(evaluate, name, partial(getattr(evaluate, name), steps=1))
+    notes, measured = tmp_path / "scores.json", []
+    group = evaluate.group
+
+    def until_two(*args, **options):
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        measured.append(group(*args, **options))
+        return measured[-1]
+
+    monkeypatch.setattr(evaluate, "group", until_two)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.evaluate(machine, 2, 1, notes=notes)
+    assert len(json.loads(notes.read_text())["groups"]) == 2
+    rest = []
+    monkeypatch.setattr(evaluate, "group", lambda *a, **o: rest.append(group(*a, **o)) or rest[-1])
+    whole = evaluate.evaluate(machine, 2, 1, notes=notes)
+    assert len(rest) == len(whole["groups"]) - 2
+    assert list(whole["groups"].values())[:2] == [evaluate.without_nan(row) for row in measured]
+    assert evaluate.noted(notes, {**whole, "asked": [3, 1], "groups": {}}) is None
+    notes.write_text('{"groups": ')
+    assert evaluate.noted(notes, {}) is None

@@ -23,7 +23,8 @@ FLOORS = [floor.split() for floor in (
     "acting flow text autoencoder tokens motion pixels shapes show",
     "world guidance transformer convnet sampling track pictures",
     "train presets verify",
-    "recipes course",
+    "pool",
+    "recipes course variety",
     "generate runs exercises ingredients",
     "evaluate doctor",
     "bench",
@@ -60,7 +61,7 @@ def test_conda_and_pip_ask_for_the_same():
     names = {"torch": "pytorch"}
     ours = {f"{names.get(r.name, r.name)}{r.specifier}" for r in asked}
     assert {line for line in conda if isinstance(line, str)} == ours | {"python=3.12", "pip"}
-    assert conda[-1] == {"pip": ["-e ."]}
+    assert conda[-1] == {"pip": ["-e .[test]"]}
     assert Version("3.12") in Requirement(f"x{project()['project']['requires-python']}").specifier
 
 

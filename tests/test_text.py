@@ -11,7 +11,8 @@ from minivid import checkpoints
 from minivid import grammar as g
 from minivid.errors import PromptError
 from minivid.layers import Layout
-from minivid.recipes import UNSEEN, Pool, load_autoencoder, load_link
+from minivid.pool import UNSEEN, Pool
+from minivid.recipes import load_autoencoder, load_link
 from minivid.text import LENGTH, Link, TextConfig, contrast_loss, near_miss, tokenize
 from minivid.world import Knobs, script
 

@@ -6,6 +6,7 @@ import torch
 
 from minivid import checkpoints, distributed, presets, runs, train
 from minivid.autoencoder import AutoencoderConfig
+from minivid.generate import Machine
 from minivid.paint import ClipFormat
 from minivid.recipes import RECIPES
 from minivid.train import Training
@@ -23,6 +24,28 @@ TINY = presets.Preset(
 )
 presets.PRESETS["tiny"] = TINY
 train.low_precision = lambda device: False  # so that results can be compared closely
+
+
+def empty_data(folder, patch):
+    """Make `folder` the place of checkpoints and of unfinished trainings, with none in it yet.
+
+    Training is on the CPU then: only there it is the same each time.
+    """
+    patch.setattr(torch.cuda, "is_available", lambda: False)
+    patch.setenv("CUDA_VISIBLE_DEVICES", "")  # in other processes
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "manifest.json").write_text("{}")
+    patch.setenv("MINIVID_DATA", str(folder))
+    patch.setenv("MINIVID_RUNS", str(folder / "runs"))
+    return folder
+
+
+def hardly_trained(folder, patch) -> Machine:
+    """The tiny machine after two steps: its films are mud."""
+    empty_data(folder, patch)
+    for name in checkpoints.BUILT_ON:
+        runs.train(name, "tiny", steps=2, say=lambda line: None)
+    return Machine.load("tiny", "cpu")
 
 
 def training(name: str, steps: int, device="cpu") -> Training:

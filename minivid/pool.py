@@ -1,0 +1,76 @@
+"""Which clips are trained on, and clips encoded once: what text and transformer learn from."""
+
+from __future__ import annotations
+
+import torch
+
+from . import grammar as g
+from .autoencoder import Autoencoder
+from .paint import ClipFormat
+from .presets import Preset
+from .train import autocast
+from .world import Knobs, film
+
+Tensor = torch.Tensor
+UNSEEN = 1 << 40  # seeds from here on are never trained on
+# What is hardest to learn is shown more often: circles four times as often as what is easy, the
+# walk behind a wall three times, bounces twice.
+HARDER = {g.CIRCLES: 4, g.PASSES: 3, g.BOUNCES: 2}
+TAUGHT = Knobs(actions=tuple(a for n, a in enumerate(g.ACTIONS) for _ in range(HARDER.get(n, 1))))
+
+
+def first_seed(seed: int) -> int:
+    """The first clip seed of a training with that seed: with seeds below 2^16, trainings share no
+    clips."""
+    return (seed * 7_919 << 24) % UNSEEN
+
+
+def seeds_for(step: int, batch: int, seed: int) -> Tensor:
+    """Clip seeds of a step: a function of seed, step and place in the batch, all below UNSEEN."""
+    return first_seed(seed) + step * batch + torch.arange(batch)
+
+
+class Pool:
+    """Clips as tokens with their captions, encoded once."""
+
+    def __init__(self, autoencoder: Autoencoder, preset: Preset, fmt: ClipFormat, seeds: Tensor,
+                 device, progress=None):
+        self.packing, tokens, self.captions = preset.packing(fmt), [], []
+        for part in seeds.split(64):
+            clip = film(part, fmt, TAUGHT, device)
+            with torch.no_grad(), autocast(device):
+                latents = autoencoder.encode(clip.video)
+            tokens.append(self.packing.pack(latents).to(torch.float16))
+            self.captions += clip.caption
+            if progress:
+                progress(len(part))
+        self.tokens = torch.cat(tokens)  # (n, N, D)
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+
+def pools(preset: Preset, autoencoder: Autoencoder, seed: int, device, size: int, progress=None,
+          aspects=None) -> list[Pool]:
+    """One pool an aspect: half of the clips in the first, the rest shared among the others."""
+    aspects = aspects or preset.aspects
+    sizes = [size] if len(aspects) == 1 else \
+        [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)
+    start, out = first_seed(seed), []
+    for (height, width), n in zip(aspects, sizes):
+        seeds = start + torch.arange(n)
+        out.append(Pool(autoencoder, preset, preset.format(height, width), seeds, device, progress))
+        start += n
+    return out
+
+
+def aspect_of(pools: list[Pool], step: int) -> Pool:
+    """Half of the steps take the first aspect, the other half the others in turn."""
+    odd = step % 2 == 1 and len(pools) > 1
+    return pools[1 + step // 2 % (len(pools) - 1)] if odd else pools[0]
+
+
+def draw(pools: list[Pool], step: int, batch: int, dice: torch.Generator) -> tuple[Pool, Tensor]:
+    """The pool of a step, and some of its rows at random, (batch,)."""
+    pool = aspect_of(pools, step)
+    return pool, torch.randint(len(pool), (batch,), generator=dice)
