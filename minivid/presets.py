@@ -53,7 +53,8 @@ PRESETS = {
     "laptop": Preset(
         "laptop",
         ClipFormat(48, 48, 17, 8),
-        aspects=((48, 48), (48, 72), (72, 48)),
+        # 4, 6 and 7 patches long: an odd number too, so that 5 can be made unseen
+        aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)),
         held_out=((48, 60), (60, 48)),
         transformer=TransformerConfig(depth=4),
     ),
