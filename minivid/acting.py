@@ -7,6 +7,7 @@ knows one kind of motion and answers for every clip; `act` takes from each what 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 
@@ -16,6 +17,7 @@ from .paint import FLOOR, SADDLE, WHEEL, ClipFormat
 
 Tensor = torch.Tensor
 ROUND = 2.0  # seconds that a circle takes
+TURN = 0.145  # way of a bicycle between two ticks
 HIDDEN = 0.41  # seconds that a passer-by is behind a wall, all of it: 4 frames of 8 a second
 
 
@@ -53,8 +55,9 @@ class Role:
 
 def size(role: Role) -> tuple[Tensor, Tensor]:
     """Radius (B,), and whether that is large (B,)."""
-    large = ~(role.two | role.does(g.RIDES, g.PASSES)) & role.coin(0)
+    large = ~(role.two | role.does(g.RIDES, g.PASSES, g.SAYS)) & role.coin(0)
     r = torch.where(large, role.u(1, 0.212, 0.228), role.u(1, 0.160, 0.172))
+    r = torch.where(role.does(g.SAYS), role.u(1, 0.28, 0.29), r)
     return torch.where(role.does(g.PASSES), role.u(1, 0.1365, 0.139), r), large
 
 
@@ -106,14 +109,17 @@ def bounce(role: Role, r: Tensor) -> tuple[Tensor, Tensor, Tensor, list[list[flo
     return role.fmt.half[0] - FLOOR - height - down, down, across, hits
 
 
-def ride(role: Role) -> tuple[Tensor, Tensor]:
-    """To one side, and back again at the edge in a long film: top of the saddle (B,), x (B, F)."""
+def ride(role: Role) -> tuple[Tensor, Tensor, list[list[float]]]:
+    """To one side, and back again at the edge in a long film: top of the saddle (B,), x (B, F);
+    and the seconds at which the chain ticks, always at the same places of the way."""
     hy, hx = role.fmt.half
-    span, v = 2 * hx - 2 * (WHEEL + 0.13), role.u(17, 0.18, 0.25)
+    span, v, end = 2 * hx - 2 * (WHEEL + 0.13), role.u(17, 0.18, 0.25), role.fmt.seconds
     begin = role.u(18) * (span - 2 * v).clamp(min=0)
     reach = (begin[:, None] + v[:, None] * role.t) % (2 * span) if span > 0 else 0 * role.t
+    ticks = [[(n * TURN - b) / s for n in range(ceil(b / TURN), int((b + s * end) / TURN) + 1)]
+             for b, s in zip(begin.tolist(), v.tolist())]
     wheels = hy - 0.04 - role.u(19, 0.0, 2 * hy - 0.05 - SADDLE - 0.345)
-    return wheels - SADDLE, (torch.minimum(reach, 2 * span - reach) - span / 2) * way(role)
+    return wheels - SADDLE, (torch.minimum(reach, 2 * span - reach) - span / 2) * way(role), ticks
 
 
 def pass_behind(role: Role, r: Tensor, hidden: float) -> tuple[Tensor, Tensor]:
@@ -140,7 +146,8 @@ def clear_share(x: Tensor, rx: Tensor, wall: Tensor) -> Tensor:
 
 def act(role: Role, hidden: float = 0.0) -> dict:
     """Everything about one actor: size and speed (B,) as indices, -1 for none; position, radius
-    (B, F, 2); visible (B, F); events, seconds of hits for each clip; wall (B, 2); saddle (B, F, 2).
+    (B, F, 2); visible (B, F); events and ticks, for each clip the seconds of hits of the ground and
+    of a bicycle's ticks; wall (B, 2); saddle (B, F, 2).
     """
     r, large = size(role)
     y, x, quick = place_and_move(role, r)
@@ -148,7 +155,7 @@ def act(role: Role, hidden: float = 0.0) -> dict:
     bounces, rides, passes = (role.does(a)[:, None] for a in (g.BOUNCES, g.RIDES, g.PASSES))
     fall, down, across, hits = bounce(role, ry)
     y, ry, rx = (torch.where(bounces, a, b) for a, b in ((fall, y), (down, ry), (across, rx)))
-    top, along = ride(role)
+    top, along, ticks = ride(role)
     y = torch.where(rides, (top - r)[:, None], y)
     x = torch.where(rides, along, x)
     saddle = torch.where(rides, top[:, None], torch.nan)
@@ -163,5 +170,6 @@ def act(role: Role, hidden: float = 0.0) -> dict:
         "position": torch.stack([y, x], -1), "radius": torch.stack([ry, rx], -1),
         "visible": torch.where(passes, clear_share(x, rx, wall), 1.0),
         "events": [h if does else [] for h, does in zip(hits, bounces[:, 0].tolist())],
+        "ticks": [h if does else [] for h, does in zip(ticks, rides[:, 0].tolist())],
         "wall": wall, "saddle": torch.stack([saddle.expand_as(x), x + saddle * 0], -1),
     }

@@ -43,7 +43,8 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
 
     tokens = machine.to_tokens(clips.video, packing)
     parts = {
-        "world, a clip": (lambda: film(seeds, fmt, device=device), BATCH, "float32"),
+        "world, a clip": (lambda: film(seeds, fmt, device=device, sound=False), BATCH, "float32"),
+        "world, a clip with sound": (lambda: film(seeds, fmt, device=device), BATCH, "float32"),
         "verifier, a clip": (lambda: verify.read(clips.video, fmt.fps), BATCH, "float32"),
         "encode, a clip": (encode, BATCH, "training"),
         "decode, a clip": (lambda: machine.to_video(tokens, packing), BATCH, "float32"),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import chain, product
 
 from .errors import PromptError
 
-SHAPES = ("ball", "box", "triangle", "star", "ring", "cat")
+SHAPES = ("ball", "box", "triangle", "star", "ring", "cat", "face")
+FACE = 6  # the only one that speaks, and it does nothing else
 COLOURS = ("red", "yellow", "green", "cyan", "blue", "purple")
 SIZES = ("small", "large")
 SPEEDS = ("slowly", "quickly")
@@ -30,9 +31,12 @@ DOING = {  # what an actor does -> the same as it is said after "a film of ..."
     "shrinks": "shrinking",
     "rides a bicycle": "riding a bicycle",
     "passes behind a wall": "passing behind a wall",
+    "says": "saying",
 }
 ACTIONS = tuple(DOING)
-STILL, LEFT, RIGHT, UP, DOWN, BOUNCES, CIRCLES, GROWS, SHRINKS, RIDES, PASSES = range(len(ACTIONS))
+STILL, LEFT, RIGHT, UP, DOWN, BOUNCES, CIRCLES, GROWS, SHRINKS, RIDES, PASSES, SAYS = range(12)
+WORDLESS = ACTIONS[:SAYS]
+SYLLABLES = ("ma", "mi", "mo", "la", "li", "lo")
 MOVES = ACTIONS[1:5]
 SIZED = ("stands still", *MOVES, "bounces", "circles")  # a single actor doing these has a size
 PAIRED = ("stands still", "moves up", "moves down", "bounces")  # fit a lane of one's own
@@ -41,13 +45,14 @@ LASTING = ("stands still", "bounces", "circles")  # look alike in every window o
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does what, in the words of the lists above; None is not told."""
+    """Who does what, in the words of the lists above; None is not told. `says`: its syllables."""
 
     shape: str | None = None
     colour: str | None = None
     action: str | None = None
     size: str | None = None
     speed: str | None = None
+    says: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,13 @@ def _tenth(triple: tuple[str, str, str]) -> bool:
 
 HELD_OUT_TRIPLES = tuple(
     triple
-    for triple in product(SHAPES, ACTIONS, PLACES)
+    for triple in product(SHAPES[:FACE], WORDLESS, PLACES)
     if (_tenth(triple) or triple == ("cat", "rides a bicycle", "in the rain"))
     and triple[:2] not in HELD_OUT_PAIRS
+)
+HELD_OUT_SAYINGS = tuple(
+    said for n, said in enumerate(product(SYLLABLES, repeat=3))
+    if (n + 1) * 2654435761 % 2**32 < 0.1 * 2**32
 )
 
 
@@ -86,7 +95,8 @@ def novelty(actor: Actor, place: str | None) -> str | None:
     """`"pair"` or `"triple"` when the combination is never shown in training, else None."""
     if {(actor.colour, actor.shape), (actor.shape, actor.action)} & set(HELD_OUT_PAIRS):
         return "pair"
-    return "triple" if (actor.shape, actor.action, place) in HELD_OUT_TRIPLES else None
+    new = (actor.shape, actor.action, place) in HELD_OUT_TRIPLES or actor.says in HELD_OUT_SAYINGS
+    return "triple" if new else None
 
 
 # ---------------------------------------------------------------- saying it
@@ -112,7 +122,7 @@ def _noun(actor: Actor) -> str:
 
 
 def _verb(actor: Actor, forms: dict[str, str]) -> str:
-    return " ".join(filter(None, (forms.get(actor.action), actor.speed)))
+    return " ".join(filter(None, (forms.get(actor.action), *(actor.says or ()), actor.speed)))
 
 
 def say(description: Description, phrasing: str | None = None) -> str:
@@ -132,7 +142,8 @@ def say(description: Description, phrasing: str | None = None) -> str:
 
 
 _EVERYTHING = " ".join((*PHRASINGS, *HELD_OUT_PHRASINGS, *PHRASINGS_FOR_TWO, *SHAPES, *COLOURS,
-                        *SIZES, *SPEEDS, *PLACES, *ACTIONS, *DOING.values(), "a something"))
+                        *SIZES, *SPEEDS, *PLACES, *ACTIONS, *DOING.values(), *SYLLABLES,
+                        "a something"))
 VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
 
 
@@ -171,9 +182,10 @@ def _parse_actor(words: list[str]) -> Actor:
         way = _first(words, ("left", "right", "up", "down"))
         action = f"moves {way}" if way else None
     size, speed = _first(words, SIZES), _first(words, SPEEDS)
+    said = tuple(w for w in words if w in SYLLABLES) if action == "says" else ()
     return Actor(_first(words, SHAPES), _first(words, COLOURS), action,
                  size if verb is None or action in SIZED else None,
-                 speed if verb is None or action in MOVES else None)
+                 speed if verb is None or action in MOVES else None, said or None)
 
 
 def crowded(prompt: str) -> bool:
@@ -186,8 +198,10 @@ def left_over(prompt: str) -> list[str]:
     """Known words that `parse` cannot give to anyone: a second colour, the speed of what stands."""
     told = parse(prompt)
     doing = [DOING[actor.action] for actor in told.actors if actor.action]
-    kept = " ".join(filter(None, (told.place, *doing, *chain(*map(astuple, told.actors))))).split()
-    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *_VERBS, "left", "right", "up", "down", "wall",
+    said = chain(*(actor.says or () for actor in told.actors))
+    words = chain(*(astuple(replace(actor, says=None)) for actor in told.actors))
+    kept = " ".join(filter(None, (told.place, *doing, *words, *said))).split()
+    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *SYLLABLES, *_VERBS, "left", "right", "up", "down", "wall",
                "bicycle", *(place.split()[-1] for place in PLACES)} - {"moves", "moving"}
     return [word for word in words_of(prompt)[0] if word in content and word not in kept]
 

@@ -214,11 +214,82 @@ def _read_sound(file, notes: dict) -> tuple[torch.Tensor | None, int | None]:
         return None, None
     file.seek(0)  # the pictures were read first
     rate = notes.get("sample_rate") or file.streams.audio[0].rate
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+    resampler = av.AudioResampler(format="fltp", rate=rate)
     frames = [*file.decode(audio=0), None]  # None asks for what is left
     pieces = [piece.to_ndarray() for frame in frames for piece in resampler.resample(frame)]
-    sound = np.concatenate(pieces, axis=1)                                      # (1, S)
+    sound = np.concatenate(pieces, axis=1).mean(0, keepdims=True)               # (1, S)
     return torch.from_numpy(sound[:, :notes.get("samples")]), rate
+
+
+def read_sound(path: str | Path, rate: int) -> torch.Tensor:
+    """The first sound track of a sound or film file, mono, at `rate` Hz: (1, S) in [-1, 1].
+
+    Raises MediaError when there is none that can be decoded.
+    """
+    import av
+
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"There is no sound at {path}. Check the name.")
+    try:
+        with av.open(str(path)) as file:
+            notes = _notes(file.metadata.get("comment", ""))
+            same = notes if notes.get("sample_rate") == rate else {}
+            sound = _read_sound(file, {**same, "sample_rate": rate})[0]
+    except (av.FFmpegError, IndexError, ValueError) as problem:
+        raise MediaError(f"Cannot read {path}: it is cut short or holds no sound.") from problem
+    if sound is None or not sound.shape[1]:
+        raise MediaError(f"Cannot use {path}: it has no sound track.")
+    return sound.clamp(-1, 1)
+
+
+def fit_film(video: torch.Tensor, fps: float, height: int, width: int, frames: int,
+             rate: float) -> tuple[torch.Tensor, str]:
+    """A film (1, 3, F, H, W) at `fps` as (film (1, 3, F', height, width) at `rate`, what was done
+    to it in words): cropped in the middle, resized, the frame shown at each moment taken, and cut
+    to 1 + 4k frames, `frames` at most.
+
+    Raises MediaError for a film of under five frames at that rate.
+    """
+    from torch.nn.functional import interpolate
+
+    count, before = video.shape[2], video.shape[-2:]
+    at = (torch.arange(min(frames, int((count - 1) / fps * rate + 1e-6) + 1)) / rate * fps).round()
+    at = at[: 1 + (len(at) - 1) // 4 * 4].long()
+    if len(at) < 5:
+        raise MediaError(f"That film is too short: it lasts {(count - 1) / fps:.2f} seconds, and "
+                         f"{4 / rate:g} are needed.")
+    scale = min(before[0] / height, before[1] / width)
+    crop = [max(1, round(side * scale)) for side in (height, width)]
+    top, left = ((a - b) // 2 for a, b in zip(before, crop))
+    pictures = video[0].movedim(1, 0)[at][..., top : top + crop[0], left : left + crop[1]]
+    if crop != [height, width]:
+        pictures = interpolate(pictures, (height, width), mode="area")
+    steps = [f"read at {before[1]}x{before[0]}, {fps:g} frames a second, {count} frames"]
+    steps += [f"cropped in the middle to {crop[1]}x{crop[0]}"] if crop != list(before) else []
+    steps += [f"resized to {width}x{height}"] if crop != [height, width] else []
+    steps += [f"shown at {rate:g} frames a second"] if fps != rate else []
+    used = (len(at) - 1) / rate
+    steps += [f"the first {used:g} seconds used"] if (count - 1) / fps - used > 0.01 else []
+    return pictures.movedim(0, 1)[None].clamp(-1, 1), ", ".join(steps)
+
+
+def fit_sound(sound: torch.Tensor, samples: int, rate: int) -> tuple[torch.Tensor, str]:
+    """A sound (1, S) as (sound (1, samples), what was done to it in words): cut, or filled up with
+    silence.
+
+    Raises MediaError for one of under a tenth of a second.
+    """
+    have = sound.shape[1]
+    if have < rate // 10:
+        raise MediaError(f"That sound is too short: it lasts {have / rate:.2f} seconds.")
+    steps = [f"{have / rate:g} seconds of sound"]
+    if have > samples:
+        steps.append(f"the first {samples / rate:g} used")
+    elif have < samples:
+        steps.append(f"filled up with silence to {samples / rate:g}")
+    sound = torch.nn.functional.pad(sound[:, :samples], (0, max(0, samples - have)))
+    return sound, ", ".join(steps)
 
 
 def _reduce(pictures: torch.Tensor, height: int) -> torch.Tensor:

@@ -115,7 +115,14 @@ def cat(u: Tensor, v: Tensor) -> Tensor:
     return torch.maximum(torch.minimum(head, ear), -eye)
 
 
-DRAW = (ball, box, triangle, star, ring, cat)
+def face(u: Tensor, v: Tensor) -> Tensor:
+    """A round face with two eyes (holes); its mouth is cut out by `mouth_coverage`."""
+    eye = ((u.abs() - 0.38) ** 2 + (v + 0.25) ** 2).sqrt_() - 0.15
+    return torch.maximum(ball(u, v), -eye)
+
+
+DRAW = (ball, box, triangle, star, ring, cat, face)
+LIPS = 0.42  # where the middle of a mouth is, in radii below that of the face
 
 
 def coverage(shape: int, centre: Tensor, radius: Tensor, y: Tensor, x: Tensor, side: int) -> Tensor:
@@ -125,6 +132,21 @@ def coverage(shape: int, centre: Tensor, radius: Tensor, y: Tensor, x: Tensor, s
     u = (x - centre[..., 1, :, :]) / radius[..., 1, :, :]  # (..., 1, W)
     pixels = side * (radius[..., 0, :, :] * radius[..., 1, :, :]).sqrt()
     return (0.5 - DRAW[shape](u, v).mul_(pixels)).clamp_(0, 1)
+
+
+def mouth_coverage(mouth: Tensor, centre: Tensor, radius: Tensor, y: Tensor, x: Tensor,
+                   side: int) -> Tensor:
+    """How much of each pixel a mouth lays open: an ellipse of half axes `mouth` (..., 2), in radii
+    of the face as (height, width); centre, radius (..., 2) of the face -> (..., H, W)"""
+    centre, radius, mouth = (z[..., None, None] for z in (centre, radius, mouth.clamp(min=1e-4)))
+    v = (y - centre[..., 0, :, :]) / radius[..., 0, :, :] - LIPS
+    u = (x - centre[..., 1, :, :]) / radius[..., 1, :, :]
+    tall, wide = mouth[..., 0, :, :], mouth[..., 1, :, :]
+    far = (v / tall) ** 2 + (u / wide) ** 2
+    steep = 2 * (v**2 / tall**4 + u**2 / wide**4).sqrt().clamp(min=1e-6)
+    pixels = side * (radius[..., 0, :, :] * radius[..., 1, :, :]).sqrt()
+    half = tall * pixels  # a slit thinner than a pixel lays open only a part of it
+    return (0.5 - (far - 1) / steep * pixels).clamp(0, 1) * (2 * half).clamp(max=1)
 
 
 def bicycle_coverage(saddle: Tensor, y: Tensor, x: Tensor, side: int) -> Tensor:
@@ -192,7 +214,7 @@ class Scene:
 
     shape, colour: (B, A) indices, -1 for nobody; place: (B,); centre, radius: (B, A, F, 2);
     saddle: (B, F, 2) top of the bicycle, NaN for none; wall: (B, 2) its left and right edge in x,
-    NaN for none.
+    NaN for none; mouth (B, F, 2): half height and width of a face's, in radii.
     """
 
     shape: Tensor
@@ -202,6 +224,7 @@ class Scene:
     radius: Tensor
     saddle: Tensor
     wall: Tensor
+    mouth: Tensor | None = None  # all are closed
 
 
 def _blend(video: Tensor, which: Tensor, cover: Tensor, colour: Tensor) -> None:
@@ -227,6 +250,8 @@ def paint(scene: Scene, fmt: ClipFormat, style: str = "flat") -> Tensor:
                 continue
             where, size = scene.centre[who, a].float(), scene.radius[who, a].float()
             cover = coverage(s, where, size, y, x, fmt.side)  # (n, F, H, W)
+            if DRAW[s] is face and scene.mouth is not None:
+                cover *= 1 - mouth_coverage(scene.mouth[who].float(), where, size, y, x, fmt.side)
             colour = PALETTE.to(device)[scene.colour[who, a]] * light[who]
             if style == "ink":
                 _blend(video, who, cover, colour * 0.25)

@@ -69,7 +69,8 @@ class AutoencoderRecipe:
         if whole:
             fmt = self.preset.format(*self.preset.aspects[step // 8 % len(self.preset.aspects)])
         batch = max(world_size(), self.batch // 4) if whole else self.batch
-        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, TAUGHT, self.device)
+        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, TAUGHT, self.device,
+                    sound=False)
         video, place = clip.video, clip.truth.place.to(self.device)
         empty = background(fmt, self.device, weather=False)[place] * 2 - 1
         if not whole:
@@ -85,7 +86,8 @@ class AutoencoderRecipe:
 
     def finish(self) -> None:
         """Measure the scale of the latents once, on clips of its own."""
-        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, TAUGHT, self.device)
+        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, TAUGHT, self.device,
+                         sound=False)
         self.model.measure_scale(for_scale.video)
 
     def config(self) -> dict:

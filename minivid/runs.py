@@ -93,7 +93,7 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     about = {"kind": name, "preset": size.name, "config": recipe.config(), **recipe.made_from}
     about["command"] = f"{before['command']} && {command}" if resume else command
     if warm or "begun_from" in before:
-        about["begun_from"] = before.get("begun_from") or shipped(recipe, size.name)
+        about["begun_from"] = before.get("begun_from") or shipped(recipe, size.name, tell)
     if not steps and not resume:
         wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
         steps = steps_in(recipe, max(wanted - spent, wanted / 2))
@@ -155,12 +155,25 @@ def set_aside(state: Path) -> Path:
     return aside
 
 
-def shipped(recipe, preset: str) -> str:
-    """Give the network the shipped weights; returns the sha256 of the file they are from."""
+def shipped(recipe, preset: str, tell=print) -> str:
+    """Give the network the shipped weights; returns the sha256 of the file they are from.
+
+    What it has grown since, such as words, begins from nothing, and is named.
+    """
     path = checkpoints.find(recipe.kind, preset)
-    tensors, _ = checkpoints.load(path, recipe.kind)
+    tensors, meta = checkpoints.load(path, recipe.kind)
+    fresh = recipe.model.state_dict()
+    if "vocabulary" in meta["config"]:
+        grown = recipe.config()["vocabulary"]
+        rows = fresh["encoder.words.weight"].clone()
+        for n, word in enumerate(meta["config"]["vocabulary"]):
+            rows[1 + grown.index(word)] = tensors["encoder.words.weight"][1 + n].float()
+        tensors["encoder.words.weight"] = rows
+    new = [name for name in fresh if name not in tensors]
+    if new:
+        tell(f"not among the shipped weights, so from nothing: {', '.join(new)}")
     try:
-        recipe.model.load_state_dict({n: x.float() for n, x in tensors.items()})
+        recipe.model.load_state_dict({**fresh, **{n: x.float() for n, x in tensors.items()}})
     except RuntimeError as error:
         raise CheckpointError(f"{path} is of a network of another size than the preset's: "
                               "train without --warm.") from error

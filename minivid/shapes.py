@@ -1,8 +1,8 @@
-"""From areas to shapes: where a blob is, how big, and which of the six shapes it is.
+"""From areas to shapes: where a blob is, how big, and which of the seven shapes it is.
 
 A blob is moved to its centroid and scaled to its standard deviations, so that the same shape gives
 the same small patch wherever it is, however large, and even squashed. The patch is compared with
-those of the six shapes, drawn sharp, blurred and rounded, that took the same road.
+those of the seven shapes, drawn sharp, blurred and rounded, that took the same road.
 """
 
 from __future__ import annotations
@@ -90,16 +90,16 @@ def _rounded(cover: Tensor, sigma: float) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _templates() -> tuple[Tensor, Tensor, Tensor]:
-    """Patches of every shape, drawn in several ways, (6, 16, GRID**2); and of each shape of
-    radius 1 the deviation (6, 2) and the centroid (6, 2)."""
+    """Patches of every shape, drawn in several ways, (7, 16, GRID**2); and of each shape of
+    radius 1 the deviation (7, 2) and the centroid (7, 2)."""
     y, x = p.ClipFormat(64, 64).grid()
     shift = torch.tensor([[0.0, 0.0], [0.3, 0.6], [0.7, 0.2], [0.5, 0.9]]) / 64
     levels, deviation, centroid = [], [], []
     for radius in (12, 9, 6.3, 4):  # in pixels
         size = torch.full_like(shift, radius / 64)
-        sharp = torch.stack([p.coverage(s, shift, size, y, x, 64) for s in range(6)])
+        sharp = torch.stack([p.coverage(s, shift, size, y, x, 64) for s in range(len(p.DRAW))])
         for cover in (sharp, _blur(sharp, 0.8), _blur(sharp, 1.5), _rounded(sharp, radius / 4)):
-            found = [locate(c) for c in cover]  # cover (6, 4, 64, 64)
+            found = [locate(c) for c in cover]  # cover (7, 4, 64, 64)
             levels.append(torch.stack([patches(c, *f[1:]).mean(0) for c, f in zip(cover, found)]))
             if not deviation:  # the sharpest and largest are the measure
                 deviation = [f[2].mean(0) * 64 / radius for f in found]
@@ -108,11 +108,11 @@ def _templates() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def misfit(patch: Tensor) -> Tensor:
-    """How far patches (n, GRID**2) are from each shape, 0 for the same: (n, 6)"""
-    flat = _templates()[0].flatten(0, 1)  # (6 * 16, GRID**2)
+    """How far patches (n, GRID**2) are from each shape, 0 for the same: (n, 7)"""
+    flat = _templates()[0].flatten(0, 1)  # (7 * 16, GRID**2)
     size = flat.square().sum(1)
     d = (patch.square().sum(1, keepdim=True) - 2 * patch @ flat.mT + size) / size
-    return d.unflatten(1, (6, flat.shape[0] // 6)).amin(-1).clamp(min=0)
+    return d.unflatten(1, (len(p.DRAW), -1)).amin(-1).clamp(min=0)
 
 
 def geometry(shape: Tensor, centre: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,7 +124,7 @@ def geometry(shape: Tensor, centre: Tensor, deviation: Tensor) -> tuple[Tensor, 
 
 @lru_cache(maxsize=1)
 def _shares() -> Tensor:
-    """Share of each shape's area left of u = -1.2, -1.19, ... 1.2 radii: (6, 241)"""
+    """Share of each shape's area left of u = -1.2, -1.19, ... 1.2 radii: (7, 241)"""
     u = (torch.arange(241) - 120) / 100
     area = torch.stack([(draw(u[None].clone(), u[:, None].clone()) < 0).float() for draw in p.DRAW])
     share = area.sum(1).cumsum(-1)

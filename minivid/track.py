@@ -16,7 +16,10 @@ from .pixels import BIKE, STRANGE, Pixels
 
 Tensor = torch.Tensor
 SMALLEST = 0.010  # area in short sides squared: less is no actor
+FACE = 0.134  # deviation in short sides: only a face is larger
+ONLY_FACES = torch.arange(len(p.DRAW)) == len(p.DRAW) - 1
 SHAPELESS = 0.12  # misfit of a blob that is none of the shapes (real ones stay below 0.02)
+FACELESS = 0.05  # of one as large as a face that is none
 
 
 @dataclass
@@ -24,7 +27,7 @@ class Actors:
     """R actors in all clips: clip (R,) which they are in, shape and colour (R,) the nearest ones,
     shapely (R,) whether it is that shape at all, position, radius (R, F, 2), visible (R, F),
     missing (R, F) where one should be seen and is not, switches (R,) how often shape or colour
-    change.
+    change; lips (R, F) the area of a face's open mouth, as a share of the face's.
     """
 
     clip: Tensor
@@ -36,12 +39,14 @@ class Actors:
     visible: Tensor
     missing: Tensor
     switches: Tensor
+    lips: Tensor
 
 
 @dataclass
 class Blobs:
     """The coloured area of each of R actors: clip (R,); mask (R, F, H, W); area (R, F), centre and
-    deviation (R, F, 2); votes (R, F, 6) for each colour; patch (R, F, GRID**2)."""
+    deviation (R, F, 2); votes (R, F, 6) for each colour; patch (R, F, GRID**2); is_face (R,), for
+    then all but the mask is of the area with its mouth shut."""
 
     clip: Tensor
     mask: Tensor
@@ -50,6 +55,7 @@ class Blobs:
     deviation: Tensor
     votes: Tensor
     patch: Tensor
+    is_face: Tensor
 
 
 # ---------------------------------------------------------------- one or two
@@ -89,13 +95,29 @@ def find_blobs(seen: Pixels, walls: Tensor) -> Blobs:
     mask[pair] *= (left ^ right[pair].bool()[:, None, None])[:, :, None]
     flat = mask.flatten(0, 1)
     area, centre, deviation = shapes.locate(flat)
+    large = deviation.prod(-1).sqrt().unflatten(0, (-1, frames)).median(1).values
+    is_face = (large > FACE) & walls[clip, 0].isnan()
+    if is_face.any():
+        shut = is_face.repeat_interleave(frames)
+        flat = flat.clone()
+        flat[shut] = mouth_shut(mask[is_face]).flatten(0, 1)
+        area[shut], centre[shut], deviation[shut] = shapes.locate(flat[shut])
     patch = shapes.patches(flat, centre, deviation)
     cls = seen.cls[clip]
     votes = torch.stack([(mask * (cls == k)).sum((2, 3)) for k in range(6)], -1)
     area, centre, deviation, patch = (
         v.unflatten(0, (-1, frames)) for v in (area, centre, deviation, patch)
     )
-    return Blobs(clip, mask, area, centre, deviation, votes, patch)
+    return Blobs(clip, mask, area, centre, deviation, votes, patch, is_face)
+
+
+def mouth_shut(mask: Tensor) -> Tensor:
+    """Faces with what was ever covered within four frames around: mask (n, F, H, W) alike.
+
+    No vowel lasts that long, so a mouth is filled up, while eyes stay holes.
+    """
+    over = F.max_pool1d(mask.permute(0, 2, 3, 1).flatten(0, 2)[:, None], 9, 1, 4)
+    return over.view(*mask.shape[:1], *mask.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 # ---------------------------------------------------------------- who they are
@@ -118,7 +140,9 @@ def find_actors(seen: Pixels, walls: Tensor) -> Actors:
 
     colour = (blobs.votes * visible[..., None]).sum(1).argmax(-1)
     mean = (blobs.patch * whole[..., None]).sum(1) / whole.sum(1).clamp(1)[:, None]
-    misfit, shape = shapes.misfit(mean).min(1)
+    misfit = shapes.misfit(mean)
+    misfit = torch.where(blobs.is_face[:, None] == ONLY_FACES, misfit, 9.0)
+    misfit, shape = misfit.min(1)
     position, radius = shapes.geometry(shape, blobs.centre, blobs.deviation)
     other = _other_shape(blobs, shape, radius, whole, walled)
     other |= _other_colour(blobs.votes, colour) & (share > 0.6)  # slivers mix with the wall
@@ -126,8 +150,24 @@ def find_actors(seen: Pixels, walls: Tensor) -> Actors:
     for row in beside:
         _look_past_wall(walls[blobs.clip[row]], int(shape[row]), share[row], whole[row],
                         position[row], radius[row], visible[row], missing[row])
-    return Actors(blobs.clip, shape, misfit < SHAPELESS, colour, position, radius, visible,
-                  missing, _changes(other & visible))
+    shapely = misfit < torch.where(blobs.is_face, FACELESS, SHAPELESS)
+    return Actors(blobs.clip, shape, shapely, colour, position, radius, visible,
+                  missing, _changes(other & visible), lips(blobs, radius))
+
+
+def lips(blobs: Blobs, radius: Tensor) -> Tensor:
+    """How far a face's mouth is open in each frame, as a share of the face's area: (R, F)
+
+    radius (R, F, 2). Counted is what is open there only now and then.
+    """
+    out = torch.zeros(radius.shape[:2])
+    rows = blobs.is_face
+    if rows.any():
+        mask = blobs.mask[rows]
+        side = min(mask.shape[-2:])
+        disc = torch.pi * radius[rows].prod(-1).median(1, keepdim=True).values * side**2
+        out[rows] = (mouth_shut(mask) - mask).sum((2, 3)) / disc
+    return out
 
 
 def _other_colour(votes: Tensor, colour: Tensor) -> Tensor:
@@ -143,10 +183,12 @@ def _other_shape(blobs: Blobs, shape: Tensor, radius: Tensor, whole: Tensor,
     weight = whole[:, None].float()
     near = F.avg_pool1d(blobs.patch.mT * weight, 5, 1, 2)
     near = near / F.avg_pool1d(weight, 5, 1, 2).clamp(0.1)
-    misfit = shapes.misfit(near.mT.flatten(0, 1)).unflatten(0, (-1, frames))  # (R, F, 6)
+    misfit = shapes.misfit(near.mT.flatten(0, 1)).unflatten(0, (-1, frames))  # (R, F, 7)
+    misfit = torch.where(blobs.is_face[:, None, None] == ONLY_FACES, misfit, 9.0)
     mine = misfit.gather(-1, shape[:, None, None].expand(-1, frames, 1))[..., 0]
     upright = radius[..., 0] / radius[..., 1]  # a bounce makes them flat, nothing makes them tall
     odd = (upright > 1.4 + 0.2 * walled) | (upright < 0.36)
+    odd |= blobs.is_face[:, None] & (mine > FACELESS)
     return whole & ((mine > 1.5 * misfit.amin(-1) + 0.02) | odd)
 
 
@@ -247,12 +289,15 @@ def unexplained(video: Tensor, seen: Pixels, actors: Actors, saddle: Tensor,
     spoilt = torch.zeros_like(left)
     clear = ~((x >= walls[:, :1] - 1.2 / side) & (x <= walls[:, 1:] + 1.2 / side))  # (B, W)
     position = actors.position.masked_fill(actors.missing[..., None], 9.0)  # out of the picture
-    for s in range(6):
+    for s in range(len(p.DRAW)):
         rows = (actors.shape == s).nonzero()[:, 0]
         if not len(rows):
             continue
         cover = p.coverage(s, position[rows], actors.radius[rows], y, x, side)  # (n, F, H, W)
         beside, core = _near(cover > 0.3), ~_near(cover < 0.9)
+        if p.DRAW[s] is p.face:
+            widest = torch.tensor([0.36, 0.60]).expand_as(position[rows])
+            core &= p.mouth_coverage(widest, position[rows], actors.radius[rows], y, x, side) < 0.1
         for row, over, within in zip(rows.tolist(), beside, core):
             clip, colour = int(actors.clip[row]), actors.colour[row]
             left[clip] &= ~over

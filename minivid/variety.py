@@ -14,7 +14,7 @@ Tensor = torch.Tensor
 
 def measure(preset: Preset, video: Tensor, made: list, real: list) -> dict:
     """Both, of films video (B, 3, F, H, W), from the readings of them and of real clips."""
-    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(video)), preset.fmt, Knobs(cast="one"))
+    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(video)), preset.fmt, Knobs(cast="one"), sound=False)
     far = nearest(torch.cat([video, unseen.video]), preset)[0]
     return {"spread": spread(made, real),
             "nearest training clip": {"made": float(far[: len(video)].median()),
@@ -57,7 +57,7 @@ def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
     mine = small(video)
     far, which = torch.full((len(mine),), torch.inf), seeds.new_zeros(len(mine))
     for part in seeds.split(64):
-        off, row = (torch.cdist(mine, small(film(part, fmt, TAUGHT).video))).min(1)
+        off, row = (torch.cdist(mine, small(film(part, fmt, TAUGHT, sound=False).video))).min(1)
         which = torch.where(off < far, part[row], which)
         far = far.minimum(off)
     return far / mine.shape[1] ** 0.5, which

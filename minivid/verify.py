@@ -1,6 +1,6 @@
 """The judge: reads a clip back into words, tracks and events, and holds it against a caption.
 
-Analysis by synthesis. `pixels` explains every pixel by what the world can hold, `shapes` and
+Analysis by synthesis. `hear` reads the sound. `pixels` explains every pixel by what the world can hold, `shapes` and
 `track` make actors of them, `motion` finds how the world's actors could have moved so; whatever is
 left over counts against the clip.
 """
@@ -14,8 +14,10 @@ import torch
 
 from . import grammar as g
 from . import motion, pixels, track
+from .hear import Hearing, hear
 
 Tensor = torch.Tensor
+OPEN = 0.03  # share of a face's area that an open mouth takes; that of an i takes 0.07
 TOO_MUCH = 0.3  # share of the picture left unexplained at which a clip is called unreadable
 
 
@@ -30,7 +32,8 @@ class Reading:
     with more in them than the description. switches: how often a shape or colour changes.
     smoothness: mean size of the third difference of the tracks, per frame cubed. residual: root
     mean square distance of the actors from their fitted paths. events: per actor the seconds at
-    which it hits the ground, between frames too.
+    which it hits the ground, between frames too. lips: (F,) the area of a face's open mouth, as a share
+    of the face's; empty where there is none. heard: what `hear` made of the sound, if any.
     """
 
     description: g.Description | None
@@ -45,13 +48,20 @@ class Reading:
     smoothness: float = 0.0
     residual: float = 0.0
     events: list[list[float]] = field(default_factory=list)
+    lips: Tensor = field(default_factory=lambda: torch.zeros(0))
+    heard: Hearing | None = None
 
 
-def read(video: Tensor, fps: float = 8, chunk: int = 16) -> list[Reading]:
-    """Read B clips: video (B, 3, F, H, W) in [-1, 1]. Any size, aspect and length."""
+def read(video: Tensor, fps: float = 8, chunk: int = 16, audio: Tensor | None = None,
+         rate: int = 8000) -> list[Reading]:
+    """Read B clips: video (B, 3, F, H, W) in [-1, 1], and if there is one their sound (B, S) at
+    `rate` Hz. Any size, aspect and length."""
     with torch.inference_mode():
         parts = video.detach().float().cpu().nan_to_num(9.0).split(chunk)
-        return [reading for part in parts for reading in _read(part, fps)]
+        readings = [reading for part in parts for reading in _read(part, fps)]
+    for reading, heard in zip(readings, [] if audio is None else hear(audio, rate)):
+        reading.heard = heard
+    return readings
 
 
 def _read(video: Tensor, fps: float) -> list[Reading]:
@@ -72,6 +82,9 @@ def _read(video: Tensor, fps: float) -> list[Reading]:
         rows = (actors.clip == clip).nonzero()[:, 0].tolist()
         wall = None if walls[clip, 0].isnan() else tuple(walls[clip].tolist())
         for row in rows:
+            if actors.shape[row] == g.FACE:
+                says = moves.action[row] == g.STILL and actors.lips[row].amax() > OPEN
+                moves.action[row] = g.SAYS if says else -1
             if wall or riding[clip]:
                 _beside(actors, moves, row, wall, saddle[clip], t)
         who = tuple(_actor(actors, moves, row) for row in rows)
@@ -89,6 +102,7 @@ def _read(video: Tensor, fps: float) -> list[Reading]:
             extras=int(extras[clip]), switches=int(actors.switches[rows].sum()),
             smoothness=float(jerk.nan_to_num()), residual=float(misfit.nan_to_num()),
             events=[motion.hits(moves, row, float(t[-1])) for row in rows],
+            lips=next((actors.lips[row] for row in rows if actors.shape[row] == g.FACE), t[:0]),
         ))
     return readings
 

@@ -1,8 +1,8 @@
 """The world the clips are filmed in: from a seed to a clip, its caption, and the whole truth.
 
 Every draw is an integer hash of (seed, field), so a seed gives the same truth and caption on
-every machine, in a batch of any size. `acting` moves the actors, `paint` draws them, `grammar` has
-the words.
+every machine, in a batch of any size. `acting` moves the actors, `paint` draws them, `speech` moves
+their lips, `sounds` makes it heard, `grammar` has the words.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from .acting import Role, act
 from .dice import Dice
 from .errors import FormatError
 from .paint import ClipFormat, Scene, paint
+from .sounds import NOTES, RING, ambience, lay, strike, tick
+from .speech import Speech, mouth, speech, voice
 
 Tensor = torch.Tensor
 KNOWN = {"split": ("train", "pairs", "triples", "all"), "cast": ("any", "one", "two"),
@@ -26,8 +28,8 @@ KNOWN = {"split": ("train", "pairs", "triples", "all"), "cast": ("any", "one", "
 class Knobs:
     """What a lesson may turn: how much captions tell, how many distinct clips, and so on.
 
-    An action that stands in `actions` twice is taken twice as often. Raises `FormatError` for
-    values that cannot be.
+    An action that stands in `actions` twice is taken twice as often; "says", of the face, stands
+    there only if asked for. Raises `FormatError` for values that cannot be.
     """
 
     split: str = "train"  # "train", "pairs" or "triples" never seen in training, "all"
@@ -35,7 +37,7 @@ class Knobs:
     richness: float = 1.0  # 1: captions as in training; 0: they tell nothing ("something")
     distinct: int | None = None  # that many different clips, again and again
     hidden: float = 0.0  # seconds more behind the wall (needs a wide enough frame)
-    actions: tuple[str, ...] = g.ACTIONS
+    actions: tuple[str, ...] = g.WORDLESS
     phrasings: str = "train"  # or "held out"
     style: str = "flat"  # or "ink"
 
@@ -55,7 +57,8 @@ class Truth:
 
     shape, colour, action, size, speed: (B, 2) indices into grammar's lists, -1 for none;
     place (B,); position, radius (B, 2, F, 2); visible (B, 2, F) in [0, 1], the share not hidden;
-    events: for each clip the seconds at which an actor hits the ground; scene: what was drawn.
+    events: for each clip and actor the seconds at which it hits the ground; ticks: for each clip
+    those of a bicycle; speech: what a face says, and when; scene: what was drawn.
     """
 
     shape: Tensor
@@ -67,7 +70,9 @@ class Truth:
     position: Tensor
     radius: Tensor
     visible: Tensor
-    events: list[list[float]]
+    events: list[list[list[float]]]
+    ticks: list[list[float]]
+    speech: Speech
     scene: Scene
 
     def describe(self, b: int) -> g.Description:
@@ -75,10 +80,11 @@ class Truth:
         def word(words, i):
             return words[i] if i >= 0 else None
 
+        said = tuple(g.SYLLABLES[s] for s in self.speech.said[b].tolist() if s >= 0) or None
         actors = tuple(
             g.Actor(g.SHAPES[self.shape[b, a]], g.COLOURS[self.colour[b, a]],
                     g.ACTIONS[self.action[b, a]], word(g.SIZES, int(self.size[b, a])),
-                    word(g.SPEEDS, int(self.speed[b, a])))
+                    word(g.SPEEDS, int(self.speed[b, a])), None if a else said)
             for a in range(2) if self.shape[b, a] >= 0
         )
         return g.Description(actors, g.PLACES[self.place[b]])
@@ -98,11 +104,14 @@ class Clip:
 # ---------------------------------------------------------------- who does what, where
 
 
-def _novel_tables() -> tuple[Tensor, Tensor, Tensor]:
-    """Held-out (colour, shape), (shape, action) and (shape, action, place) as tables of bool."""
-    dressed = torch.zeros(6, 6, dtype=torch.bool)
-    doing = torch.zeros(6, 11, dtype=torch.bool)
-    triple = torch.zeros(6, 11, 4, dtype=torch.bool)
+def _novel_tables() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Held-out (colour, shape), (shape, action), (shape, action, place) and three syllables, as
+    tables of bool."""
+    shapes, actions = len(g.SHAPES), len(g.ACTIONS)
+    dressed = torch.zeros(6, shapes, dtype=torch.bool)
+    doing = torch.zeros(shapes, actions, dtype=torch.bool)
+    triple = torch.zeros(shapes, actions, 4, dtype=torch.bool)
+    saying = torch.zeros(6, 6, 6, dtype=torch.bool)
     for one, other in g.HELD_OUT_PAIRS:
         if one in g.COLOURS:
             dressed[g.COLOURS.index(one), g.SHAPES.index(other)] = True
@@ -110,10 +119,12 @@ def _novel_tables() -> tuple[Tensor, Tensor, Tensor]:
             doing[g.SHAPES.index(one), g.ACTIONS.index(other)] = True
     for s, a, p in g.HELD_OUT_TRIPLES:
         triple[g.SHAPES.index(s), g.ACTIONS.index(a), g.PLACES.index(p)] = True
-    return dressed, doing, triple
+    for said in g.HELD_OUT_SAYINGS:
+        saying[tuple(g.SYLLABLES.index(s) for s in said)] = True
+    return dressed, doing, triple, saying
 
 
-DRESSED, ACTING, TRIPLE = _novel_tables()
+DRESSED, ACTING, TRIPLE, SAYING = _novel_tables()
 
 
 def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
@@ -133,10 +144,15 @@ def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
         if paired:
             inlane = torch.tensor(paired)[dice.choice(40 + i, len(paired), rounds)]
             alone = torch.where(two[:, None], inlane, alone)
+        shape = torch.where(alone == g.SAYS, g.FACE, shape)
         draw |= {f"shape{i}": shape, f"colour{i}": colour, f"action{i}": alone}
+    said = torch.stack([dice.choice(60 + n, 6, rounds) for n in range(3)], -1)  # (B, rounds, 3)
+    three = dice.choice(63, 4, rounds) > 0  # or two of them
     pair = [DRESSED[draw[f"colour{i}"], draw[f"shape{i}"]]
             | ACTING[draw[f"shape{i}"], draw[f"action{i}"]] for i in range(2)]
     triple = [TRIPLE[draw[f"shape{i}"], draw[f"action{i}"], place] for i in range(2)]
+    speaks = draw["action0"] == g.SAYS
+    triple[0] |= speaks & three & SAYING[said.unbind(-1)]
     both = two[:, None]
     ok = {
         "all": torch.ones_like(both),
@@ -150,7 +166,9 @@ def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
     out = {name: value.gather(1, first)[:, 0] for name, value in draw.items()}
     for name in ("shape1", "colour1", "action1"):
         out[name] = torch.where(two, out[name], -1)
-    return out | {"two": two}
+    said[..., 2].masked_fill_(~three, -1)
+    said = said.masked_fill(~speaks[..., None], -1)
+    return out | {"two": two, "said": said[torch.arange(len(said)), first[:, 0]]}
 
 
 # ---------------------------------------------------------------- how it is told
@@ -164,7 +182,8 @@ def _caption(full: g.Description, dice: list[float], knobs: Knobs) -> str:
                 colour=None if drop[0] and len(full.actors) == 1 else actor.colour,
                 shape=None if drop[1] and len(full.actors) == 1 else actor.shape,
                 size=None if drop[2] else actor.size, speed=None if drop[3] else actor.speed,
-                action=None if drop[5] and len(full.actors) == 1 else actor.action)
+                action=None if drop[5] and len(full.actors) == 1 else actor.action,
+                says=None if drop[5] else actor.says)
         for actor in full.actors
     )
     told = g.Description(actors, None if drop[4] else full.place)
@@ -191,18 +210,48 @@ def script(seeds: Tensor, fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs()
     who = {n: torch.stack([cast[n + "0"], cast[n + "1"]], 1) for n in ("shape", "colour", "action")}
     both["visible"] = both["visible"] * (who["shape"] >= 0)[:, :, None]
     both["size"][who["shape"] < 0] = both["speed"][who["shape"] < 0] = -1
+    said = speech(cast["said"], dice)
     scene = Scene(who["shape"], who["colour"], cast["place"], both["position"], both["radius"],
-                  one["saddle"], one["wall"])
-    events = [sorted(a + (b if t else [])) for a, b, t in
+                  one["saddle"], one["wall"], mouth(said, fmt.times()))
+    events = [[a, b] if t else [a] for a, b, t in
               zip(one["events"], two["events"], cast["two"].tolist())]
-    truth = Truth(**who, **both, place=cast["place"], events=events, scene=scene)
+    truth = Truth(**who, **both, place=cast["place"], events=events, ticks=one["ticks"],
+                  speech=said, scene=scene)
     dice = torch.stack([dice.uniform(300 + n) for n in range(7)], 1).tolist()
     return [_caption(truth.describe(b), dice[b], knobs) for b in range(len(seeds))], truth
 
 
+def sound_of(truth: Truth, seeds: Tensor, fmt: ClipFormat = ClipFormat()) -> Tensor:
+    """What is heard in clips with these seeds (B,): (B, S) in [-1, 1], on the CPU.
+
+    Struck tones at the moments of contact, as high as the actor's colour says (two in a clip differ
+    in it); the place; the ticks of a bicycle; the voice of a face.
+    """
+    samples, rate = round(fmt.seconds * fmt.sample_rate), fmt.sample_rate
+    out = ambience(truth.place, Dice(seeds), samples, rate)
+    hits = [(b, at, NOTES[truth.colour[b, a]]) for b, actors in enumerate(truth.events)
+            for a, times in enumerate(actors) for at in times]
+    ticks = [(b, at) for b, times in enumerate(truth.ticks) for at in times]
+    if hits:
+        clip, at, hertz = (torch.tensor(x) for x in zip(*hits))
+        lay(out, clip, at.double(), rate, RING, lambda t: strike(t, hertz))
+    if ticks:
+        clip, at = (torch.tensor(x) for x in zip(*ticks))
+        lay(out, clip, at.double(), rate, 0.03, tick)
+    speaks = truth.speech.said[:, 0] >= 0
+    if speaks.any():
+        some = Speech(*(getattr(truth.speech, f.name)[speaks] for f in fields(Speech)))
+        out[speaks] += voice(some, samples, rate)
+    return out
+
+
 def film(seeds: Tensor | list[int], fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs(),
-         device: str | torch.device = "cpu") -> Clip:
-    """Film the clips with these seeds (B,): video, caption and truth, the same on every machine."""
+         device: str | torch.device = "cpu", sound: bool = True) -> Clip:
+    """Film the clips with these seeds (B,): video, sound if wanted, caption and truth, the same on
+    every machine."""
     captions, truth = script(seeds, fmt, knobs)
     scene = Scene(*(getattr(truth.scene, f.name).to(device) for f in fields(Scene)))
-    return Clip(paint(scene, fmt, knobs.style), None, captions, truth, fmt.fps)
+    seeds = torch.as_tensor(seeds)
+    audio = sound_of(truth, seeds % knobs.distinct if knobs.distinct else seeds, fmt).to(device) \
+        if sound else None
+    return Clip(paint(scene, fmt, knobs.style), audio, captions, truth, fmt.fps)

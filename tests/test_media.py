@@ -235,3 +235,77 @@ def test_an_animated_png_keeps_every_pixel_and_every_frame():
             file.seek(i)
             assert (np.asarray(file.convert("RGB")) == frame).all()
             assert file.info["duration"] == pytest.approx(1001 / 30)
+
+
+# ---------------------------------------------------------------- films and sounds of others
+
+
+def tone(seconds=1.0, rate=8000, hertz=440.0):
+    return 0.5 * torch.sin(2 * torch.pi * hertz * torch.arange(round(seconds * rate)) / rate)[None]
+
+
+def wav(path, sound, rate):
+    import wave
+
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(len(sound))
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((sound.T * 32767).short().numpy().tobytes())
+    return path
+
+
+@pytest.mark.parametrize("rate,channels", [(8000, 1), (44100, 2), (16000, 1), (48000, 2)])
+def test_sounds_are_read_as_one_channel_at_the_rate_asked_for(tmp_path, rate, channels):
+    path = wav(tmp_path / "a.wav", tone(1.5, rate).expand(channels, -1), rate)
+    sound = media.read_sound(path, 8000)
+    assert abs(sound.shape[1] - 12000) <= 16 and len(sound) == 1
+    middle = slice(2000, 10000)
+    assert (sound[:, middle] - tone(1.5)[:, middle]).abs().max() < 0.03
+
+
+def test_the_sound_of_a_film_of_ours_comes_back_in_step(tmp_path):
+    sound = torch.zeros(1, 16000)
+    sound[:, 7000:7400] = tone(0.05)
+    media.write_film(tmp_path / "a.mp4", flat(17), 8, sound, 8000)
+    back = media.read_sound(tmp_path / "a.mp4", 8000)
+    assert back.shape == sound.shape
+    lag = [(back.roll(-n, 1) * sound).sum() for n in range(-40, 41)]
+    assert int(torch.stack(lag).argmax()) == 40
+
+
+@pytest.mark.parametrize("content,says", [(None, "There is no sound"), (b"no sound", "Cannot read")])
+def test_what_is_no_sound_gets_one_line(tmp_path, content, says):
+    path = tmp_path / "a.wav"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(MediaError, match=says):
+        media.read_sound(path, 8000)
+
+
+def test_a_film_without_sound_says_so(tmp_path):
+    media.write_film(tmp_path / "a.mp4", flat(5), 8)
+    with pytest.raises(MediaError, match="no sound track"):
+        media.read_sound(tmp_path / "a.mp4", 8000)
+
+
+def test_films_of_others_are_fitted_and_what_was_done_is_said():
+    film = torch.linspace(-1, 1, 100)[None, None, :, None, None].expand(1, 3, -1, 60, 120)
+    fitted, words = media.fit_film(film, 24, 48, 48, 17, 8)
+    assert fitted.shape == (1, 3, 17, 48, 48)
+    assert torch.allclose(fitted[0, 0, :, 0, 0], film[0, 0, 0:49:3, 0, 0], atol=1e-5)
+    assert words == ("read at 120x60, 24 frames a second, 100 frames, cropped in the middle to "
+                     "60x60, resized to 48x48, shown at 8 frames a second, the first 2 seconds used")
+    same, words = media.fit_film(flat(17), 8, 48, 48, 17, 8)
+    assert torch.equal(same, flat(17)) and words == "read at 48x48, 8 frames a second, 17 frames"
+    with pytest.raises(MediaError, match="too short"):
+        media.fit_film(flat(4), 8, 48, 48, 17, 8)
+
+
+def test_sounds_are_cut_or_filled_up():
+    longer, words = media.fit_sound(tone(3.0), 16000, 8000)
+    assert longer.shape == (1, 16000) and words == "3 seconds of sound, the first 2 used"
+    shorter, words = media.fit_sound(tone(1.0), 16000, 8000)
+    assert (shorter[:, 8000:] == 0).all() and words.endswith("filled up with silence to 2")
+    with pytest.raises(MediaError, match="too short"):
+        media.fit_sound(tone(0.05), 16000, 8000)

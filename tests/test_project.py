@@ -20,10 +20,10 @@ MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments",
     "grammar dice paint layers cost media checkpoints distributed claims",
-    "acting flow text autoencoder tokens motion pixels shapes show",
-    "world guidance transformer convnet sampling track pictures",
+    "acting speech sounds flow text autoencoder audio tokens motion pixels shapes show",
+    "world guidance transformer convnet sampling track hear pictures",
     "train presets verify",
-    "pool",
+    "pool sync",
     "recipes course variety",
     "generate runs exercises ingredients",
     "evaluate doctor",

@@ -83,7 +83,7 @@ def test_the_shipped_link_finds_the_caption_of_a_clip_it_never_saw():
     pool = Pool(autoencoder, preset, preset.fmt, UNSEEN + torch.arange(64), "cpu")
     with torch.no_grad():
         clips = link.of_clips(pool.tokens.float(), pool.packing.layout(64))
-        ids = tokenize(pool.captions)
+        ids = tokenize(pool.captions, link.config.vocabulary)
         score = clips @ link.of_text(ids).T
     best = score.argmax(1)
     found = (ids[best] == ids).all(1).float().mean()

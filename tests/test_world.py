@@ -29,7 +29,8 @@ def digest(truth: w.Truth) -> str:
         value = getattr(truth, name)
         whole = (value * 1e4).round().long() if value.is_floating_point() else value.long()
         h.update(repr(whole.flatten().tolist()).encode())
-    h.update(repr([[round(e * 1e4) for e in events] for events in truth.events]).encode())
+    events = [sorted(sum(actors, [])) for actors in truth.events]
+    h.update(repr([[round(e * 1e4) for e in times] for times in events]).encode())
     return h.hexdigest()
 
 
@@ -92,7 +93,7 @@ def test_everything_allowed_happens():
     seen = {(a, s, p) for a, s, p in
             zip(truth.shape[:, 0].tolist(), truth.action[:, 0].tolist(), truth.place.tolist())}
     allowed = [
-        (s, a, p) for s, shape in enumerate(g.SHAPES) for a, action in enumerate(g.ACTIONS)
+        (s, a, p) for s, shape in enumerate(g.SHAPES[:6]) for a, action in enumerate(g.WORDLESS)
         for p, place in enumerate(g.PLACES)
         if g.novelty(g.Actor(shape, None, action), place) is None
     ]
@@ -100,6 +101,8 @@ def test_everything_allowed_happens():
     told = ((g.COLOURS, truth.colour), (g.SIZES, truth.size), (g.SPEEDS, truth.speed))
     for words, values in told:
         assert set(values[:, 0].tolist()) - {-1} == set(range(len(words)))
+    _, truth = w.script(torch.arange(50), knobs=w.Knobs(cast="one", actions=("says",)))
+    assert (truth.shape[:, 0] == g.FACE).all()
 
 
 def test_cast_and_two_colours():
@@ -148,8 +151,9 @@ def test_bounces_touch_the_ground_when_they_say():
     _, fine = w.script(torch.arange(100), ClipFormat(frames=2001, fps=1000), knobs)
     bottom = fine.position[:, 0, :, 0] + fine.radius[:, 0, :, 0]
     for b in range(100):
-        assert 1 <= len(fine.events[b]) <= 3
-        for event in fine.events[b]:
+        (events,) = fine.events[b]
+        assert 1 <= len(events) <= 3
+        for event in events:
             at = round(event * 1000)
             assert bottom[b, at] == pytest.approx(0.5 - 0.06, abs=0.003)
             assert fine.radius[b, 0, at, 0] < fine.radius[b, 0, at, 1]  # squashed
