@@ -1,9 +1,9 @@
 """Sound to latents and back: 15 times fewer numbers, on the clock of the film.
 
 A waveform becomes a log spectrogram (how loud each pitch is at each moment), and a small network
-squeezes ten columns of it, a sixteenth of a second, into one latent. The way back ends with loudness
-alone; Griffin and Lim's algorithm (1984; the faster one of Perraudin et al., 2013) finds a waveform
-that is as loud.
+squeezes ten columns of it, a sixteenth of a second, into one latent. The way back ends with
+loudness alone; Griffin and Lim's algorithm (1984; the faster one of Perraudin et al., 2013) finds a
+waveform that is as loud.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SoundConfig:
 
 
 def stft(audio: Tensor, c: SoundConfig) -> Tensor:
-    """Waveform (B, S) to its complex spectrogram (B, K, S / hop): column n is around its n-th hop."""
+    """Waveform (B, S) to its complex spectrogram (B, K, S / hop): column n is around hop n."""
     edge = (c.window - c.hop) // 2
     padded = F.pad(audio, (edge, edge + 1))
     return torch.stft(padded, c.window, c.hop, window=_window(c, audio.device), center=False,

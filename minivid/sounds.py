@@ -39,9 +39,10 @@ def lay(out: Tensor, clip: Tensor, seconds: Tensor, rate: int, length: float, wa
 
 
 def strike(t: Tensor, hertz: Tensor) -> Tensor:
-    """A struck bar t (E, n) seconds after the hit, (E,) Hz: partials that die away, high ones first."""
+    """A struck bar of (E,) Hz, t (E, n) seconds after the hit: partials that die away."""
     angle = 2 * torch.pi * hertz[:, None] * t
-    ring = sum(loud * torch.exp(-t / decay) * (ratio * angle).sin() for ratio, loud, decay in PARTIALS)
+    ring = sum(loud * torch.exp(-t / decay) * (ratio * angle).sin()
+               for ratio, loud, decay in PARTIALS)
     return (1 - torch.exp(-t / (SWELL / 3))) * ring
 
 

@@ -71,9 +71,8 @@ def mouth(speech: Speech, t: Tensor) -> Tensor:
     It is as wide as the sounds it forms, and as high as they are formed.
     """
     formed = articulate(speech, t)  # (B, 5, T)
-    height = torch.einsum("bkt,k->bt", formed, MOUTH[:, 0].double())
-    total = formed.sum(1).clamp(min=1e-6)
-    return torch.stack([height, torch.einsum("bkt,k->bt", formed, MOUTH[:, 1].double()) / total], -1)
+    height, width = (torch.einsum("bkt,k->bt", formed, size.double()) for size in MOUTH.T)
+    return torch.stack([height, width / formed.sum(1).clamp(min=1e-6)], -1)
 
 
 def timbres(hertz: Tensor, harmonics: Tensor) -> Tensor:

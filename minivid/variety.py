@@ -14,7 +14,8 @@ Tensor = torch.Tensor
 
 def measure(preset: Preset, video: Tensor, made: list, real: list) -> dict:
     """Both, of films video (B, 3, F, H, W), from the readings of them and of real clips."""
-    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(video)), preset.fmt, Knobs(cast="one"), sound=False)
+    unseen = film(UNSEEN + (1 << 22) + torch.arange(len(video)), preset.fmt, Knobs(cast="one"),
+                  sound=False)
     far = nearest(torch.cat([video, unseen.video]), preset)[0]
     return {"spread": spread(made, real),
             "nearest training clip": {"made": float(far[: len(video)].median()),

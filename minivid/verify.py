@@ -1,8 +1,8 @@
 """The judge: reads a clip back into words, tracks and events, and holds it against a caption.
 
-Analysis by synthesis. `hear` reads the sound. `pixels` explains every pixel by what the world can hold, `shapes` and
+Analysis by synthesis. `pixels` explains every pixel by what the world can hold, `shapes` and
 `track` make actors of them, `motion` finds how the world's actors could have moved so; whatever is
-left over counts against the clip.
+left over counts against the clip. `hear` reads the sound.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Reading:
     with more in them than the description. switches: how often a shape or colour changes.
     smoothness: mean size of the third difference of the tracks, per frame cubed. residual: root
     mean square distance of the actors from their fitted paths. events: per actor the seconds at
-    which it hits the ground, between frames too. lips: (F,) the area of a face's open mouth, as a share
-    of the face's; empty where there is none. heard: what `hear` made of the sound, if any.
+    which it hits the ground, between frames too. lips: (F,) the area of a face's open mouth, as a
+    share of the face's; empty where there is none. heard: what `hear` made of the sound, if any.
     """
 
     description: g.Description | None

@@ -5,7 +5,7 @@ import torch
 
 from minivid import audio as a
 from minivid import grammar as g
-from minivid import hear, sync
+from minivid import hear
 from minivid import world as w
 from minivid.errors import FormatError
 
@@ -84,12 +84,11 @@ def test_scale_brings_latents_to_unit_spread():
 def test_loss_is_nothing_for_a_perfect_copy_and_weighs_what_is_loud():
     model, audio = a.SoundAutoencoder(SMALL), sounding(4)[1]
     columns, noise = model.columns(audio), torch.zeros(4, 12, 32)
-    perfect = lambda x, noise, strength: x
-    assert a.sound_loss(perfect, columns, noise) == 0
+    assert a.sound_loss(lambda x, noise, strength: x, columns, noise) == 0
     loud = (columns * 2.5 - 5).exp() > 0.03
     for where, weight in ((loud, 7), ((columns * 2.5 - 5).exp() < 1e-3, 1.1)):
-        off = lambda x, noise, strength, where=where: x + 0.1 * where
-        mean = a.sound_loss(off, columns, noise) / (0.1 * where.float().mean())
+        off = 0.1 * where
+        mean = a.sound_loss(lambda x, noise, strength, off=off: x + off, columns, noise) / off.mean()
         assert mean == pytest.approx(weight, rel=0.1)
 
 

@@ -274,7 +274,7 @@ def test_the_sound_of_a_film_of_ours_comes_back_in_step(tmp_path):
     assert int(torch.stack(lag).argmax()) == 40
 
 
-@pytest.mark.parametrize("content,says", [(None, "There is no sound"), (b"no sound", "Cannot read")])
+@pytest.mark.parametrize("content,says", [(None, "There is no sound"), (b"junk", "Cannot read")])
 def test_what_is_no_sound_gets_one_line(tmp_path, content, says):
     path = tmp_path / "a.wav"
     if content:
@@ -295,7 +295,8 @@ def test_films_of_others_are_fitted_and_what_was_done_is_said():
     assert fitted.shape == (1, 3, 17, 48, 48)
     assert torch.allclose(fitted[0, 0, :, 0, 0], film[0, 0, 0:49:3, 0, 0], atol=1e-5)
     assert words == ("read at 120x60, 24 frames a second, 100 frames, cropped in the middle to "
-                     "60x60, resized to 48x48, shown at 8 frames a second, the first 2 seconds used")
+                     "60x60, resized to 48x48, shown at 8 frames a second, "
+                     "the first 2 seconds used")
     same, words = media.fit_film(flat(17), 8, 48, 48, 17, 8)
     assert torch.equal(same, flat(17)) and words == "read at 48x48, 8 frames a second, 17 frames"
     with pytest.raises(MediaError, match="too short"):

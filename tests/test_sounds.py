@@ -16,7 +16,8 @@ def loudness(audio, low, high, rate=8000):
     """Root mean square of a band of (S,)."""
     spectrum = torch.fft.rfft(audio.double())
     f = torch.fft.rfftfreq(len(audio), 1 / rate)
-    return float(2 * spectrum[(f >= low) & (f < high)].abs().square().sum() / len(audio) ** 2) ** 0.5
+    power = spectrum[(f >= low) & (f < high)].abs().square().sum()
+    return float(2 * power / len(audio) ** 2) ** 0.5
 
 
 def test_a_seed_sounds_the_same_in_any_batch():
