@@ -202,7 +202,8 @@ def left_over(prompt: str) -> list[str]:
     words = chain(*(astuple(replace(actor, says=None)) for actor in told.actors))
     kept = " ".join(filter(None, (told.place, *doing, *words, *said))).split()
     content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *SYLLABLES, *_VERBS, "left", "right",
-               "up", "down", "wall", "bicycle", *(place.split()[-1] for place in PLACES)} - {"moves", "moving"}
+               "up", "down", "wall", "bicycle",
+               *(place.split()[-1] for place in PLACES)} - {"moves", "moving"}
     return [word for word in words_of(prompt)[0] if word in content and word not in kept]
 
 
