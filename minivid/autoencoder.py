@@ -155,8 +155,9 @@ class Autoencoder(nn.Module):
         video = self.decoder(raw.transpose(1, 2)).transpose(1, 2)  # (B, 3, 4f, H, W)
         return video[:, :, GROUP - 1 :]
 
-    def forward(self, video: Tensor, noise: Tensor, strength: float) -> Tensor:
-        """There and back, with noise (as the latents) of a share of their spread added between."""
+    def forward(self, video: Tensor, noise: Tensor, strength: float | Tensor) -> Tensor:
+        """There and back, with noise (as the latents) of a share of their spread added between:
+        one share for all, or one a clip (B, 1, 1, 1, 1)."""
         raw = self.raw_encode(video)
         seen = raw.detach().float()
         mean, square = (all_mean(x.mean((0, 2, 3, 4), keepdim=True)) for x in (seen, seen**2))
@@ -180,11 +181,11 @@ class Autoencoder(nn.Module):
 
 
 def autoencoder_loss(model: nn.Module, video: Tensor, empty: Tensor, noise: Tensor,
-                     strength: float = 0.10, actors: float = 4.0) -> Tensor:
+                     strength: float | Tensor = 0.10, actors: float = 4.0) -> Tensor:
     """Mean absolute error, with more weight where the clip differs from a plain sky.
 
     video (B, 3, F, H, W); empty: the same places with nobody and no weather in them; noise as the
-    latents: a little of it teaches the decoder to forgive a denoiser's small errors.
+    latents: it teaches the decoder to forgive a denoiser's errors (2507.15856).
     """
     there = ((video - empty).abs().amax(1, keepdim=True) > 0.1).to(video)
     weight = 1 + actors * F.max_pool3d(there, (1, 3, 3), 1, (0, 1, 1))

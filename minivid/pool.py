@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from . import grammar as g
@@ -17,6 +19,11 @@ UNSEEN = 1 << 40  # seeds from here on are never trained on
 # walk behind a wall three times, bounces twice.
 HARDER = {g.CIRCLES: 4, g.PASSES: 3, g.BOUNCES: 2}
 TAUGHT = Knobs(actions=tuple(a for n, a in enumerate(g.WORDLESS) for _ in range(HARDER.get(n, 1))))
+
+
+def taught(preset: Preset) -> Knobs:
+    """Of what kind the clips are that a preset's networks learn from."""
+    return replace(TAUGHT, cast=preset.cast)
 
 
 def first_seed(seed: int) -> int:
@@ -37,7 +44,7 @@ class Pool:
                  device, progress=None):
         self.packing, tokens, self.captions = preset.packing(fmt), [], []
         for part in seeds.split(64):
-            clip = film(part, fmt, TAUGHT, device, sound=False)
+            clip = film(part, fmt, taught(preset), device, sound=False)
             with torch.no_grad(), autocast(device):
                 latents = autoencoder.encode(clip.video)
             tokens.append(self.packing.pack(latents).to(torch.float16))

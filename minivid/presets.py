@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -26,6 +26,7 @@ class Preset:
     held_out: tuple[tuple[int, int], ...]  # never trained on: one wide, one tall
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     transformer: TransformerConfig = TransformerConfig()
+    cast: str = "any"  # of the clips trained on: "one" actor, "two", or "any"
     pool: int = 24576  # clips encoded once and trained on again and again
     batch: dict = field(default_factory=lambda: {"autoencoder": 24, "text": 128, "transformer": 64})
     minutes: dict = field(default_factory=lambda: {"autoencoder": 25, "text": 2, "transformer": 60})
@@ -69,6 +70,14 @@ PRESETS = {
         minutes={"autoencoder": 5, "text": 1, "transformer": 20},
     ),
 }
+
+
+def hurried(preset: Preset) -> Preset:
+    """The same for a training of minutes, judged on one actor in the preset's own aspect: only such
+    clips, and small batches, since early on many steps teach more than large ones."""
+    few = {"autoencoder": 2, "text": 1, "transformer": 3}
+    return replace(preset, aspects=preset.aspects[:1], cast="one",
+                   batch={name: max(2, n // few[name]) for name, n in preset.batch.items()})
 
 
 def choose(name: str | None = None, device: str | torch.device | None = None) -> Preset:

@@ -16,7 +16,7 @@ from .errors import CheckpointError
 from .flow import flow_loss, sample_t
 from .layers import Condition
 from .paint import background
-from .pool import TAUGHT, UNSEEN, aspect_of, draw, pools, seeds_for
+from .pool import UNSEEN, aspect_of, draw, pools, seeds_for, taught
 from .presets import Preset
 from .text import Link, TextConfig, contrast_loss, near_miss, tokenize
 from .train import mine
@@ -51,7 +51,9 @@ def crop(video: Tensor, empty: Tensor, centre: Tensor, first: int, cells: int, p
 class AutoencoderRecipe:
     """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
 
-    kind, ema, lr = "autoencoder", 0.998, 4e-3
+    kind, ema = "autoencoder", 0.998
+    lr, cooldown = 1.5e-3, 0.9  # at 4e-3 the loss rises again after some hundred steps
+    noise = 0.4  # the most that is added to latents, as a share of their spread
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
@@ -69,8 +71,8 @@ class AutoencoderRecipe:
         if whole:
             fmt = self.preset.format(*self.preset.aspects[step // 8 % len(self.preset.aspects)])
         batch = max(world_size(), self.batch // 4) if whole else self.batch
-        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, TAUGHT, self.device,
-                    sound=False)
+        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, taught(self.preset),
+                    self.device, sound=False)
         video, place = clip.video, clip.truth.place.to(self.device)
         empty = background(fmt, self.device, weather=False)[place] * 2 - 1
         if not whole:
@@ -82,12 +84,14 @@ class AutoencoderRecipe:
         frames, height, width = video.shape[2:]
         shape = (1 + (frames - 1) // GROUP, height // patch, width // patch)
         noise = torch.randn(batch, self.preset.autoencoder.channels, *shape, generator=dice)
-        return autoencoder_loss(model, video, empty, mine(noise).to(self.device))
+        strength = self.noise * torch.linspace(0, 1, len(video), device=self.device)
+        return autoencoder_loss(model, video, empty, mine(noise).to(self.device),
+                                strength.view(-1, 1, 1, 1, 1))
 
     def finish(self) -> None:
         """Measure the scale of the latents once, on clips of its own."""
-        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, TAUGHT, self.device,
-                         sound=False)
+        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, taught(self.preset),
+                         self.device, sound=False)
         self.model.measure_scale(for_scale.video)
 
     def config(self) -> dict:
@@ -124,7 +128,7 @@ def load(path, kind: str, build: Callable[..., nn.Module], device="cpu") -> nn.M
 class TextRecipe:
     """Captions find their clips; among the wrong ones are near misses."""
 
-    kind, ema, lr = "text", 0.99, 3e-3
+    kind, ema, lr, cooldown = "text", 0.99, 3e-3, 0.4
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
@@ -186,7 +190,7 @@ def noise_levels(step: int, frame_of: Tensor, batch: int, dice: torch.Generator,
 class TransformerRecipe:
     """Noise to tokens: at each step a random noise level, and captions dropped now and then."""
 
-    kind, ema, lr = "transformer", 0.995, 5e-3
+    kind, ema, lr, cooldown = "transformer", 0.995, 5e-3, 0.4
     drop, shift, levels = 0.1, 1.5, "logit_normal"
 
     def __init__(self, preset: Preset, seed: int, device):

@@ -19,7 +19,7 @@ import torch
 from . import checkpoints, cost, distributed
 from .errors import CheckpointError, MinividError
 from .files import check_writable
-from .presets import choose
+from .presets import Preset, choose
 from .recipes import RECIPES
 from .train import Training
 
@@ -59,7 +59,7 @@ def steps_in(recipe, seconds: float) -> int:
     return max(TRIAL[1], int(seconds / took * TRIAL[1]))
 
 
-def train(name: str, preset: str | None = None, minutes: float | None = None,
+def train(name: str, preset: str | Preset | None = None, minutes: float | None = None,
           steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
           out: str | Path | None = None, say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
@@ -73,7 +73,7 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
     """
     check_request(name, minutes, steps, resume, warm)
     device, begin = distributed.init_from_env(), time.perf_counter()
-    size = choose(preset, device)
+    size = preset if isinstance(preset, Preset) else choose(preset, device)
     state = in_progress(name, size.name)
     tell = say if distributed.main_process() else lambda line: None
     before = unfinished(state, name, size.name, steps) if resume else {}
@@ -98,7 +98,7 @@ def train(name: str, preset: str | None = None, minutes: float | None = None,
         wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
         steps = steps_in(recipe, max(wanted - spent, wanted / 2))
     run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema,
-                   recipe.tokens)
+                   recipe.tokens, recipe.cooldown)
     if resume:
         run.load(state, name)
         begin -= before["wall_seconds"]

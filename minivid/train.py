@@ -86,15 +86,17 @@ class Training:
     """A network in training: its optimizers, its averaged weights, and how far it is.
 
     `ema` is the decay of the running average of the weights, which is what is used in the end
-    (0: none). `tokens(step)` says how many are in that step's batch, for the progress. Several
+    (0: none). `tokens(step)` says how many are in that step's batch, for the progress; `cooldown`
+    over which share of the steps the learning rate falls. Several
     processes under `torchrun` share each batch: `loss` is given the same generator everywhere, and
     takes its own rows with `mine`.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, steps: int, lr: float = 3e-3, seed: int = 0,
-                 ema: float = 0.999, tokens: Callable[[int], int] | None = None):
+                 ema: float = 0.999, tokens: Callable[[int], int] | None = None,
+                 cooldown: float = 0.4):
         self.model, self.loss, self.steps, self.lr, self.seed = model, loss, steps, lr, seed
-        self.ema, self.tokens = ema, tokens
+        self.ema, self.tokens, self.cooldown = ema, tokens, cooldown
         self.flops = None  # of a token, or where tokens are not counted of a step
         self.step = 0
         self.seconds = 0.0  # spent in steps, over all sittings
@@ -120,7 +122,7 @@ class Training:
         """Loss, gradients, optimizers, average: one step on; returns the loss, a scalar."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * schedule(self.step, self.steps)
+                group["lr"] = group["peak"] * schedule(self.step, self.steps, cooldown=self.cooldown)
             optimizer.zero_grad()
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         with autocast(self.device):
