@@ -84,9 +84,9 @@ class AutoencoderRecipe:
         frames, height, width = video.shape[2:]
         shape = (1 + (frames - 1) // GROUP, height // patch, width // patch)
         noise = torch.randn(batch, self.preset.autoencoder.channels, *shape, generator=dice)
-        strength = self.noise * torch.linspace(0, 1, len(video), device=self.device)
-        return autoencoder_loss(model, video, empty, mine(noise).to(self.device),
-                                strength.view(-1, 1, 1, 1, 1))
+        strength = torch.linspace(0, self.noise, batch).view(-1, 1, 1, 1, 1)  # none to the most
+        noise, strength = (mine(x).to(self.device) for x in (noise, strength))
+        return autoencoder_loss(model, video, empty, noise, strength)
 
     def finish(self) -> None:
         """Measure the scale of the latents once, on clips of its own."""

@@ -181,7 +181,7 @@ def claims(rows: Sequence[Claim]) -> Picture:
     computer stand in the picture only: measured, needed, floor (chance) and ceiling (perfect).
     """
     print("\n".join(claim.line() for claim in rows))
-    heads = ("claim", "verdict", "figure", "measured", "needed", "floor", "ceiling", "verdict stands")
+    heads = ("claim", "verdict", "figure", "measured", "needed", "floor", "ceiling", "it stands")
     spans = (290, 130, 150, 92, 96, 70, 70, 62)
     cells = [heads] + [
         (f"{claim.number}. {claim.text}", f"{claim.verdict} ({claim.grounds})",

@@ -122,7 +122,8 @@ class Training:
         """Loss, gradients, optimizers, average: one step on; returns the loss, a scalar."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * schedule(self.step, self.steps, cooldown=self.cooldown)
+                share = schedule(self.step, self.steps, cooldown=self.cooldown)
+                group["lr"] = group["peak"] * share
             optimizer.zero_grad()
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         with autocast(self.device):

@@ -11,8 +11,9 @@ import pytest
 import torch
 from tiny import TINY, empty_data, training
 
-from minivid import checkpoints, ingredients, pool, recipes, runs
+from minivid import checkpoints, ingredients, pool, presets, recipes, runs
 from minivid import grammar as g
+from minivid.autoencoder import autoencoder_loss
 from minivid.errors import CheckpointError, MinividError
 from minivid.pool import UNSEEN, seeds_for
 from minivid.recipes import RECIPES, noise_levels
@@ -225,7 +226,7 @@ def test_the_learning_rate_follows_its_schedule_and_gradients_are_clipped(monkey
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_",
                         lambda p, most: norms.append(most) or clip(p, most))
     for now in run.fit():
-        share = schedule(now.step - 1, 20)
+        share = schedule(now.step - 1, 20, cooldown=run.cooldown)
         assert all(group["lr"] == pytest.approx(share * group["peak"])
                    for optimizer in run.optimizers for group in optimizer.param_groups)
     assert norms == [1.0] * 20
@@ -244,6 +245,42 @@ def test_half_of_the_steps_are_of_the_own_aspect_and_pools_share_no_clips(folder
     assert recipe.tokens(1) == recipe.batch * recipe.pools[drawn[1]].packing.pictures
     first, second, third = (p.captions for p in recipe.pools)
     assert second != first[: len(second)] and second != third
+
+
+def test_the_rate_falls_over_the_share_of_steps_that_a_recipe_asks_for():
+    model = torch.nn.Linear(2, 2)
+    model.hidden = ()
+    run = Training(model, lambda m, step, dice: m.weight.sum(), steps=10, cooldown=0.8, ema=0)
+    shares = []
+    for now in run.fit():
+        group = run.optimizers[0].param_groups[0]
+        shares.append(group["lr"] / group["peak"])
+    assert shares == pytest.approx([1, 1, 1, *(n / 8 for n in range(7, 0, -1))])
+
+
+def test_the_autoencoder_learns_from_latents_with_no_noise_up_to_the_most(monkeypatch):
+    recipe, seen = RECIPES["autoencoder"](TINY, 0, "cpu"), []
+
+    def loss(model, video, empty, noise, strength):
+        seen.append((strength.flatten(), len(video)))
+        return autoencoder_loss(model, video, empty, noise, strength)
+
+    monkeypatch.setattr(recipes, "autoencoder_loss", loss)
+    for step in (0, 7):  # cut out around an actor; whole
+        recipe.loss(recipe.model, step, torch.Generator().manual_seed(0))
+    for strength, clips in seen:
+        assert len(strength) == clips and strength[0] == 0 and strength[-1] == recipe.noise
+
+
+def test_a_hurried_training_sees_one_actor_in_one_aspect_and_takes_small_batches(folder):
+    hurry = presets.hurried(TINY)
+    assert hurry.aspects == TINY.aspects[:1]
+    assert hurry.batch == {"autoencoder": 4, "text": 8, "transformer": 2}
+    train_all(["autoencoder"])
+    recipe = RECIPES["text"](hurry, 0, "cpu")
+    recipe.prepare(size=64)
+    assert not any(" and " in caption for caption in recipe.pool.captions)
+    assert "one" == pool.taught(hurry).cast and pool.taught(TINY) == pool.TAUGHT
 
 
 def test_a_counted_step_is_a_step():

@@ -52,7 +52,8 @@ def training(name: str, steps: int, device="cpu") -> Training:
     """A training of the tiny network `name`, its batches prepared."""
     recipe = RECIPES[name](TINY, 0, device)
     recipe.prepare()
-    return Training(recipe.model, recipe.loss, steps, recipe.lr, 0, recipe.ema)
+    return Training(recipe.model, recipe.loss, steps, recipe.lr, 0, recipe.ema,
+                    cooldown=recipe.cooldown)
 
 
 def main(out: str, name: str) -> None:
