@@ -181,11 +181,11 @@ class Autoencoder(nn.Module):
 
 
 def autoencoder_loss(model: nn.Module, video: Tensor, empty: Tensor, noise: Tensor,
-                     strength: float | Tensor = 0.10, actors: float = 4.0) -> Tensor:
+                     strength: float | Tensor, actors: float = 4.0) -> Tensor:
     """Mean absolute error, with more weight where the clip differs from a plain sky.
 
     video (B, 3, F, H, W); empty: the same places with nobody and no weather in them; noise as the
-    latents: it teaches the decoder to forgive a denoiser's errors (2507.15856).
+    latents, a `strength` of it teaches the decoder to forgive a denoiser's errors (2507.15856).
     """
     there = ((video - empty).abs().amax(1, keepdim=True) > 0.1).to(video)
     weight = 1 + actors * F.max_pool3d(there, (1, 3, 3), 1, (0, 1, 1))

@@ -41,7 +41,7 @@ def make(args: argparse.Namespace) -> int:
             check_output(path, suffixes, args.force)
     if args.strip is not None and args.strip.resolve() == output.resolve():
         raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
-    from minivid import cost, generate, media, verify
+    from minivid import cost, fit, generate, media, verify
 
     for remark in remarks(args.prompt):
         note(remark)
@@ -49,7 +49,7 @@ def make(args: argparse.Namespace) -> int:
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
     picture = None
     if args.picture is not None:
-        picture, done = media.read_picture(args.picture, fmt.height, fmt.width)
+        picture, done = fit.read_picture(args.picture, fmt.height, fmt.width)
         note(f"{args.picture}: {done}")
     options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
                if value is not None}

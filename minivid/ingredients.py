@@ -100,8 +100,8 @@ def compare(steps: int = 150, seeds: int = 3, preset: str | None = None,
             recipe.pools, recipe.link = first.pools, link
             leave_out(recipe)
             recipe.read(recipe.link)
-            run, begin = Training(recipe.model, recipe.loss, steps, recipe.lr, seed,
-                                  recipe.ema), time.perf_counter()
+            run, begin = Training(recipe.model, recipe.loss, steps, recipe.lr, seed, recipe.ema,
+                                  cooldown=recipe.cooldown), time.perf_counter()
             for _now in run.fit():
                 pass
             took = time.perf_counter() - begin

@@ -243,55 +243,6 @@ def read_sound(path: str | Path, rate: int) -> torch.Tensor:
     return sound.clamp(-1, 1)
 
 
-def fit_film(video: torch.Tensor, fps: float, height: int, width: int, frames: int,
-             rate: float) -> tuple[torch.Tensor, str]:
-    """A film (1, 3, F, H, W) at `fps` as (film (1, 3, F', height, width) at `rate`, what was done
-    to it in words): cropped in the middle, resized, the frame shown at each moment taken, and cut
-    to 1 + 4k frames, `frames` at most.
-
-    Raises MediaError for a film of under five frames at that rate.
-    """
-    from torch.nn.functional import interpolate
-
-    count, before = video.shape[2], video.shape[-2:]
-    at = (torch.arange(min(frames, int((count - 1) / fps * rate + 1e-6) + 1)) / rate * fps).round()
-    at = at[: 1 + (len(at) - 1) // 4 * 4].long()
-    if len(at) < 5:
-        raise MediaError(f"That film is too short: it lasts {(count - 1) / fps:.2f} seconds, and "
-                         f"{4 / rate:g} are needed.")
-    scale = min(before[0] / height, before[1] / width)
-    crop = [max(1, round(side * scale)) for side in (height, width)]
-    top, left = ((a - b) // 2 for a, b in zip(before, crop))
-    pictures = video[0].movedim(1, 0)[at][..., top : top + crop[0], left : left + crop[1]]
-    if crop != [height, width]:
-        pictures = interpolate(pictures, (height, width), mode="area")
-    steps = [f"read at {before[1]}x{before[0]}, {fps:g} frames a second, {count} frames"]
-    steps += [f"cropped in the middle to {crop[1]}x{crop[0]}"] if crop != list(before) else []
-    steps += [f"resized to {width}x{height}"] if crop != [height, width] else []
-    steps += [f"shown at {rate:g} frames a second"] if fps != rate else []
-    used = (len(at) - 1) / rate
-    steps += [f"the first {used:g} seconds used"] if (count - 1) / fps - used > 0.01 else []
-    return pictures.movedim(0, 1)[None].clamp(-1, 1), ", ".join(steps)
-
-
-def fit_sound(sound: torch.Tensor, samples: int, rate: int) -> tuple[torch.Tensor, str]:
-    """A sound (1, S) as (sound (1, samples), what was done to it in words): cut, or filled up with
-    silence.
-
-    Raises MediaError for one of under a tenth of a second.
-    """
-    have = sound.shape[1]
-    if have < rate // 10:
-        raise MediaError(f"That sound is too short: it lasts {have / rate:.2f} seconds.")
-    steps = [f"{have / rate:g} seconds of sound"]
-    if have > samples:
-        steps.append(f"the first {samples / rate:g} used")
-    elif have < samples:
-        steps.append(f"filled up with silence to {samples / rate:g}")
-    sound = torch.nn.functional.pad(sound[:, :samples], (0, max(0, samples - have)))
-    return sound, ", ".join(steps)
-
-
 def _reduce(pictures: torch.Tensor, height: int) -> torch.Tensor:
     """Pictures (F, 3, H, W) at `height` pixels: area averages, an exact undoing of `enlarge`."""
     from torch.nn.functional import interpolate
@@ -300,39 +251,6 @@ def _reduce(pictures: torch.Tensor, height: int) -> torch.Tensor:
         return pictures
     width = max(1, round(pictures.shape[-1] * height / pictures.shape[-2]))
     return interpolate(pictures, (height, width), mode="area")
-
-
-def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tensor, str]:
-    """Read a picture file as (picture (3, H, W) in [-1, 1], what was done to it in words).
-
-    Anything Pillow reads: turned upright, laid on white where transparent, cropped in the middle
-    to the shape height:width, then resized. Raises MediaError when it cannot be read.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    path = Path(path)
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file).convert("RGBA")
-    except FileNotFoundError as problem:
-        raise MediaError(f"There is no picture at {path}. Check the name.") from problem
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as problem:
-        raise MediaError(f"Cannot read {path}: it is damaged or no picture.") from problem
-    except Image.DecompressionBombError as problem:
-        raise MediaError(f"{path} has far too many pixels. Make it smaller first.") from problem
-    paper = Image.new("RGBA", picture.size, "white")
-    picture = Image.alpha_composite(paper, picture).convert("RGB")
-    before = picture.size
-    scale = min(before[0] / width, before[1] / height)
-    crop = (max(1, round(width * scale)), max(1, round(height * scale)))
-    left, top = (before[0] - crop[0]) // 2, (before[1] - crop[1]) // 2
-    picture = picture.crop((left, top, left + crop[0], top + crop[1]))
-    picture = picture.resize((width, height), Image.Resampling.BOX if scale >= 1
-                             else Image.Resampling.NEAREST)
-    steps = [f"read at {before[0]}x{before[1]}"]
-    steps += [f"cropped in the middle to {crop[0]}x{crop[1]}"] if crop != before else []
-    steps += [f"resized to {width}x{height}"] if crop != (width, height) else []
-    return from_bytes(np.asarray(picture)), ", ".join(steps)
 
 
 def write_picture(path: str | Path, picture: torch.Tensor, scale: int = 1) -> Path:

@@ -74,10 +74,10 @@ PRESETS = {
 
 def hurried(preset: Preset) -> Preset:
     """The same for a training of minutes, judged on one actor in the preset's own aspect: only such
-    clips, and small batches, since early on many steps teach more than large ones."""
-    few = {"autoencoder": 2, "text": 1, "transformer": 3}
-    return replace(preset, aspects=preset.aspects[:1], cast="one",
-                   batch={name: max(2, n // few[name]) for name, n in preset.batch.items()})
+    clips, and smaller batches for more steps."""
+    batch = preset.batch | {name: preset.batch[name] // part
+                            for name, part in (("autoencoder", 2), ("transformer", 3))}
+    return replace(preset, aspects=preset.aspects[:1], cast="one", batch=batch)
 
 
 def choose(name: str | None = None, device: str | torch.device | None = None) -> Preset:

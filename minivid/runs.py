@@ -64,6 +64,8 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
           out: str | Path | None = None, say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
+    `preset` is the name of one, or one that is not in the list.
+
     The number of steps is given, or found from the minutes when the training starts; it is kept
     in the resumable state, which is written every minute and on an interrupt. With `resume`, seed
     and the rest are as they were, and steps are where it shall end, sooner or later than planned.

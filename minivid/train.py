@@ -76,8 +76,9 @@ def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[tor
     return chosen
 
 
-def schedule(step: int, steps: int, warmup: int = 50, cooldown: float = 0.4) -> float:
-    """Learning rate as a share of its peak: up, level, and down to nothing over the last part."""
+def schedule(step: int, steps: int, cooldown: float, warmup: int = 50) -> float:
+    """Learning rate as a share of its peak: up, level, and down to nothing over the last part, a
+    `cooldown` of all steps."""
     left = (steps - step) / max(1, round(cooldown * steps))
     return min(1.0, (step + 1) / min(warmup, max(1, steps // 10)), left)
 
@@ -87,9 +88,8 @@ class Training:
 
     `ema` is the decay of the running average of the weights, which is what is used in the end
     (0: none). `tokens(step)` says how many are in that step's batch, for the progress; `cooldown`
-    over which share of the steps the learning rate falls. Several
-    processes under `torchrun` share each batch: `loss` is given the same generator everywhere, and
-    takes its own rows with `mine`.
+    is for `schedule`. Several processes under `torchrun` share each batch: `loss` is given the same
+    generator everywhere, and takes its own rows with `mine`.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, steps: int, lr: float = 3e-3, seed: int = 0,
@@ -122,7 +122,7 @@ class Training:
         """Loss, gradients, optimizers, average: one step on; returns the loss, a scalar."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                share = schedule(self.step, self.steps, cooldown=self.cooldown)
+                share = schedule(self.step, self.steps, self.cooldown)
                 group["lr"] = group["peak"] * share
             optimizer.zero_grad()
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)

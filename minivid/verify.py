@@ -2,7 +2,7 @@
 
 Analysis by synthesis. `pixels` explains every pixel by what the world can hold, `shapes` and
 `track` make actors of them, `motion` finds how the world's actors could have moved so; whatever is
-left over counts against the clip. `hear` reads the sound.
+left over (`leftover`) counts against the clip. `hear` reads the sound.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import permutations
 import torch
 
 from . import grammar as g
-from . import motion, pixels, track
+from . import leftover, motion, pixels, track
 from .hear import Hearing, hear
 
 Tensor = torch.Tensor
@@ -72,7 +72,7 @@ def _read(video: Tensor, fps: float) -> list[Reading]:
     walls = pixels.find_walls(seen)
     actors = track.find_actors(seen, walls)
     saddle = track.find_bicycles(seen)
-    left = track.unexplained(video, seen, actors, saddle, walls)  # (B, F)
+    left = leftover.unexplained(video, seen, actors, saddle, walls)  # (B, F)
     moves = motion.fit_motion(actors.position, actors.radius, actors.visible, t)
     extras = (left > max(0.0045, 4 / side**2)).sum(1)
     readable = left.mean(1) * side**2 / (height * width) < TOO_MUCH

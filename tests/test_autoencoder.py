@@ -79,7 +79,7 @@ def test_the_loss_counts_an_actor_more_than_the_sky():
     empty = torch.zeros(1, 3, 1, 8, 8)
     video = empty.clone()
     video[..., 2:4, 2:4] = 1.0
-    loss = autoencoder_loss(Same(), video, empty, None, actors=4.0)
+    loss = autoencoder_loss(Same(), video, empty, None, 0.0, actors=4.0)
     assert loss.item() == pytest.approx(4 * 5 / 64)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from minivid import media
+from minivid import fit, media
 from minivid.errors import MediaError
 
 COLOURS = torch.tensor([[220, 40, 40], [40, 160, 60], [50, 80, 220], [240, 200, 40],
@@ -171,16 +171,16 @@ def test_what_cannot_be_read_is_named(tmp_path):
         media.read_film(tmp_path / "none.mp4")
     (tmp_path / "a.png").write_bytes(b"\x89PNG not really")
     with pytest.raises(MediaError, match="Cannot read"):
-        media.read_picture(tmp_path / "a.png", 48, 48)
+        fit.read_picture(tmp_path / "a.png", 48, 48)
     noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "hole.png")
     data = (tmp_path / "hole.png").read_bytes()
     second = data.index(b"IDAT", data.index(b"IDAT") + 4)
     (tmp_path / "hole.png").write_bytes(data[: second - 4] + bytes(64) + data[second + 60 :])
     with pytest.raises(MediaError, match="Cannot read"):
-        media.read_picture(tmp_path / "hole.png", 48, 48)
+        fit.read_picture(tmp_path / "hole.png", 48, 48)
     with pytest.raises(MediaError, match="There is no picture at"):
-        media.read_picture(tmp_path / "b.png", 48, 48)
+        fit.read_picture(tmp_path / "b.png", 48, 48)
 
 
 def test_another_films_size_can_be_reduced(tmp_path):
@@ -191,32 +191,32 @@ def test_another_films_size_can_be_reduced(tmp_path):
 def test_pictures_come_back(tmp_path):
     picture = flat()[0, :, 0]
     media.write_picture(tmp_path / "a.png", picture, scale=4)
-    back, did = media.read_picture(tmp_path / "a.png", 48, 48)
+    back, did = fit.read_picture(tmp_path / "a.png", 48, 48)
     assert worst(back, picture) < 0.01 and did == "read at 192x192, resized to 48x48"
     media.write_picture(tmp_path / "a.jpg", picture)
-    assert (media.read_picture(tmp_path / "a.jpg", 48, 48)[0] - picture).abs().mean() < 0.1
+    assert (fit.read_picture(tmp_path / "a.jpg", 48, 48)[0] - picture).abs().mean() < 0.1
 
 
 def test_pictures_are_cropped_in_the_middle(tmp_path):
     wide = np.full((60, 100, 3), 255, np.uint8)
     wide[:, 20:80] = (255, 0, 0)
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    picture, did = media.read_picture(tmp_path / "wide.png", 30, 30)
+    picture, did = fit.read_picture(tmp_path / "wide.png", 30, 30)
     assert did == "read at 100x60, cropped in the middle to 60x60, resized to 30x30"
     assert torch.equal(picture[:, 0, 0], torch.tensor([1.0, -1, -1])) and picture[1].max() == -1
-    assert media.read_picture(tmp_path / "wide.png", 60, 100)[1] == "read at 100x60"
+    assert fit.read_picture(tmp_path / "wide.png", 60, 100)[1] == "read at 100x60"
 
 
 def test_transparent_grey_and_turned_pictures_are_read(tmp_path):
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert media.read_picture(tmp_path / "clear.png", 8, 8)[0].min() == 1  # on white
+    assert fit.read_picture(tmp_path / "clear.png", 8, 8)[0].min() == 1  # on white
     Image.new("L", (8, 8), 0).save(tmp_path / "grey.png")
-    assert media.read_picture(tmp_path / "grey.png", 8, 8)[0].shape == (3, 8, 8)
+    assert fit.read_picture(tmp_path / "grey.png", 8, 8)[0].shape == (3, 8, 8)
     turned = Image.new("RGB", (8, 4), "red")
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn me"
     turned.save(tmp_path / "turned.jpg", exif=exif)
-    assert media.read_picture(tmp_path / "turned.jpg", 8, 4)[1] == "read at 4x8"
+    assert fit.read_picture(tmp_path / "turned.jpg", 8, 4)[1] == "read at 4x8"
 
 
 def test_bytes_and_pixels_undo_each_other():
@@ -291,22 +291,22 @@ def test_a_film_without_sound_says_so(tmp_path):
 
 def test_films_of_others_are_fitted_and_what_was_done_is_said():
     film = torch.linspace(-1, 1, 100)[None, None, :, None, None].expand(1, 3, -1, 60, 120)
-    fitted, words = media.fit_film(film, 24, 48, 48, 17, 8)
+    fitted, words = fit.fit_film(film, 24, 48, 48, 17, 8)
     assert fitted.shape == (1, 3, 17, 48, 48)
     assert torch.allclose(fitted[0, 0, :, 0, 0], film[0, 0, 0:49:3, 0, 0], atol=1e-5)
     assert words == ("read at 120x60, 24 frames a second, 100 frames, cropped in the middle to "
                      "60x60, resized to 48x48, shown at 8 frames a second, "
                      "the first 2 seconds used")
-    same, words = media.fit_film(flat(17), 8, 48, 48, 17, 8)
+    same, words = fit.fit_film(flat(17), 8, 48, 48, 17, 8)
     assert torch.equal(same, flat(17)) and words == "read at 48x48, 8 frames a second, 17 frames"
     with pytest.raises(MediaError, match="too short"):
-        media.fit_film(flat(4), 8, 48, 48, 17, 8)
+        fit.fit_film(flat(4), 8, 48, 48, 17, 8)
 
 
 def test_sounds_are_cut_or_filled_up():
-    longer, words = media.fit_sound(tone(3.0), 16000, 8000)
+    longer, words = fit.fit_sound(tone(3.0), 16000, 8000)
     assert longer.shape == (1, 16000) and words == "3 seconds of sound, the first 2 used"
-    shorter, words = media.fit_sound(tone(1.0), 16000, 8000)
+    shorter, words = fit.fit_sound(tone(1.0), 16000, 8000)
     assert (shorter[:, 8000:] == 0).all() and words.endswith("filled up with silence to 2")
     with pytest.raises(MediaError, match="too short"):
-        media.fit_sound(tone(0.05), 16000, 8000)
+        fit.fit_sound(tone(0.05), 16000, 8000)

@@ -226,7 +226,7 @@ def test_the_learning_rate_follows_its_schedule_and_gradients_are_clipped(monkey
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_",
                         lambda p, most: norms.append(most) or clip(p, most))
     for now in run.fit():
-        share = schedule(now.step - 1, 20, cooldown=run.cooldown)
+        share = schedule(now.step - 1, 20, run.cooldown)
         assert all(group["lr"] == pytest.approx(share * group["peak"])
                    for optimizer in run.optimizers for group in optimizer.param_groups)
     assert norms == [1.0] * 20
@@ -322,7 +322,7 @@ def test_muon_takes_hidden_matrices_and_adamw_the_rest():
 
 
 def test_the_schedule_warms_up_holds_and_cools_down_to_nothing():
-    rates = [schedule(step, 1000) for step in range(1001)]
+    rates = [schedule(step, 1000, 0.4) for step in range(1001)]
     assert rates[0] == pytest.approx(1 / 50) and rates[300] == 1 and rates[1000] == 0
     assert rates[800] == pytest.approx(0.5)
 
