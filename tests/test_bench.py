@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import TINY, hardly_trained
 
-from minivid import bench, checkpoints, cost
+from minivid import bench, checkpoints, cost, presets
 
 
 @pytest.fixture
@@ -39,10 +39,14 @@ def test_a_cold_start_is_the_whole_command(monkeypatch):
     assert len(commands) == 3 and commands[0][1:4] == ["-m", "minivid", "make"]
 
 
-def test_a_speedrun_trains_everything_and_touches_nothing(machine):
+def test_a_speedrun_trains_everything_and_touches_nothing(machine, monkeypatch):
     before, manifest = dict(os.environ), checkpoints.manifest()
     told = []
+    train, asked = bench.train, []
+    monkeypatch.setattr(bench, "train", lambda name, size, *rest, **options:
+                        asked.append(size) or train(name, size, *rest, **options))
     figures = bench.speedrun(0.02, prompts=4, preset="tiny", say=told.append)
     assert dict(os.environ) == before and checkpoints.manifest() == manifest
+    assert asked == [presets.hurried(TINY)] * 3
     assert figures["minutes"] > 0 and 0 <= figures["together"] <= 1
     assert sum(line.startswith("wrote") for line in told) == 3 and "of 4 prompts" in told[-1]

@@ -303,6 +303,20 @@ def test_films_of_others_are_fitted_and_what_was_done_is_said():
         fit.fit_film(flat(4), 8, 48, 48, 17, 8)
 
 
+@pytest.mark.parametrize("height, width, part", [
+    (100, 60, (20, 0, 60, 60)), (60, 100, (0, 20, 60, 60)), (48, 48, (0, 0, 48, 48)),
+])  # fmt: skip
+def test_pictures_and_films_are_cropped_in_the_middle(tmp_path, height, width, part):
+    top, left, high, wide = part
+    assert fit.middle(height, width, (48, 48)) == part
+    picture = torch.full((3, height, width), -1.0)
+    picture[:, top : top + high, left : left + wide] = 1
+    media.write_picture(tmp_path / "a.png", picture)
+    assert (fit.read_picture(tmp_path / "a.png", 48, 48)[0] == 1).all()
+    film = picture[None, :, None].expand(1, 3, 17, height, width)
+    assert (fit.fit_film(film, 8, 48, 48, 17, 8)[0] == 1).all()
+
+
 def test_sounds_are_cut_or_filled_up():
     longer, words = fit.fit_sound(tone(3.0), 16000, 8000)
     assert longer.shape == (1, 16000) and words == "3 seconds of sound, the first 2 used"
