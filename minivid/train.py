@@ -19,6 +19,7 @@ from torch import nn
 
 from . import checkpoints, cost, distributed
 from .errors import CheckpointError
+from .muon import Muon
 
 Tensor = torch.Tensor
 Loss = Callable[[nn.Module, int, torch.Generator], Tensor]
@@ -68,8 +69,8 @@ def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[tor
         (matrices if is_hidden else rest).append(p)
     chosen = [torch.optim.AdamW(rest, lr=lr / 2, betas=(0.9, 0.98), weight_decay=decay)]
     if matrices:
-        chosen.append(torch.optim.Muon(matrices, lr=lr, weight_decay=decay,
-                                       adjust_lr_fn="match_rms_adamw"))
+        fast = torch.bfloat16 if low_precision(matrices[0].device) else torch.float32
+        chosen.append(Muon(matrices, lr, decay, dtype=fast))
     for optimizer in chosen:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]

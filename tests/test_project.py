@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments",
-    "grammar dice paint layers cost media checkpoints distributed claims",
+    "grammar dice paint layers muon cost media checkpoints distributed claims",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes show fit",
     "world guidance transformer convnet sampling track hear pictures",
     "train presets leftover",
