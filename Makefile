@@ -11,9 +11,9 @@ help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml constraints.txt
-	@echo "making .venv and installing minivid into it (about 6 GB with torch, some minutes)"
+	@echo "making .venv and installing minivid into it (about 6 GB with torch, two minutes or more)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	$(BIN)/pip install -c constraints.txt -e '.[test]'
 	@touch $(STAMP)
 
 lab: $(STAMP)  ## open the course in JupyterLab

@@ -41,16 +41,20 @@ def make(args: argparse.Namespace) -> int:
             check_output(path, suffixes, args.force)
     if args.strip is not None and args.strip.resolve() == output.resolve():
         raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
-    from minivid import cost, fit, generate, media, verify
+    from minivid import cost, fit, generate, grammar, media, verify
 
-    for remark in remarks(args.prompt):
-        note(remark)
+    grammar.words_of(args.prompt)  # one that says nothing is an error at once
     machine = generate.Machine.load(args.preset)
+    vocabulary = machine.link.config.vocabulary
+    for remark in remarks(args.prompt, vocabulary):
+        note(remark)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
     picture = None
     if args.picture is not None:
         picture, done = fit.read_picture(args.picture, fmt.height, fmt.width)
         note(f"{args.picture}: {done}")
+        if verify.read(picture[None, :, None])[0].description is None:
+            note(f"{args.picture}: not a picture of this world, so the film may not go on from it")
     options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
                if value is not None}
     moments = []
@@ -78,19 +82,26 @@ def make(args: argparse.Namespace) -> int:
     video = clip.video  # an animated PNG holds just that, a GIF nearly; an MP4 is read back
     if output.suffix.lower() == ".mp4":
         video = media.read_film(output)[0]
-    print(verify.report(verify.read(video, clip.fps)[0], args.prompt))
+    report = verify.report(verify.read(video, clip.fps)[0], args.prompt)
+    print(report)
+    if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
+        print(f"    but for what was passed over: {', '.join(unknown)}")
+    if not report.endswith("ok  all together"):
+        print(f"    not as asked; other noise may do better: --seed {args.seed + 1}")
     print(f"it took {bill.words()}")
     return 0
 
 
-def remarks(prompt: str) -> Iterator[str]:
-    """What of a prompt is passed over or not checked, and why; raises PromptError as `words_of`."""
+def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
+    """What of a prompt is passed over or not checked, and why, where the networks know the words
+    of `vocabulary`; raises PromptError as `words_of`."""
     from minivid import grammar, text
 
-    known, unknown = grammar.words_of(prompt)
+    known, unknown = grammar.words_of(prompt, vocabulary)
     for word, near in unknown.items():
         hint = f"; nearest: {', '.join(near)}" if near else ""
-        yield f"{word!r} is not a word of this world and is passed over{hint}"
+        whose = "these networks were taught" if word in grammar.VOCABULARY else "of this world"
+        yield f"{word!r} is not a word {whose} and is passed over{hint}"
     if grammar.crowded(prompt):
         yield "only two actors fit into a film: the third and later ones are not checked"
     elif spare := grammar.left_over(prompt):

@@ -44,8 +44,10 @@ def plot(figure, alt: str) -> Picture:
 
 
 def look_back(prediction: float | None, measured: float) -> None:
-    """Hold a learner's guess against what was measured; silent when there was no guess."""
-    if prediction is not None:
+    """Hold a learner's guess against what was measured, which stays untold without one."""
+    if prediction is None:
+        print("no guess this time")
+    else:
         away = abs(prediction - measured)
         print(f"you said {prediction:.0%}, it was {measured:.0%}: "
               f"{'well guessed' if away <= 0.1 else 'why did you expect otherwise?'}")  # fmt: skip

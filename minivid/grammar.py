@@ -152,15 +152,17 @@ VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
 _VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
 
 
-def words_of(prompt: str) -> tuple[list[str], dict[str, list[str]]]:
+def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
+        -> tuple[list[str], dict[str, list[str]]]:
     """Split a prompt into known words, and unknown ones with the nearest known words.
 
-    Raises `PromptError` when nothing known is left.
+    `vocabulary` holds the known ones; networks may know fewer than the world. Raises `PromptError`
+    when nothing known is left.
     """
     words = re.findall(r"[^\W_]+", prompt.lower())  # letters of any script, and digits
-    known = [w for w in words if w in VOCABULARY]
-    unknown = {w: difflib.get_close_matches(w, VOCABULARY, n=2, cutoff=0.55)
-               for w in words if w not in VOCABULARY}
+    known = [w for w in words if w in vocabulary]
+    unknown = {w: difflib.get_close_matches(w, vocabulary, n=2, cutoff=0.55)
+               for w in words if w not in vocabulary}
     if not prompt.strip():
         raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
     if not set(known) - {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}:

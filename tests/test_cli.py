@@ -21,6 +21,7 @@ from minivid import (
     doctor,
     evaluate,
     generate,
+    grammar,
     media,
     presets,
     runs,
@@ -29,6 +30,7 @@ from minivid import (
 )
 from minivid.errors import MinividError
 from minivid.recipes import RECIPES
+from minivid.world import film
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +165,41 @@ def test_make_goes_on_where_a_film_is_longer_than_a_stretch(here):
 
 def test_make_passes_over_words_it_does_not_know(here, capsys):
     assert cli.main(["make", "a red bal bounces", "--steps", "1"]) == 0
-    assert "minivid: 'bal' is not a word of this world" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "minivid: 'bal' is not a word of this world" in told.err
+    assert "but for what was passed over: bal\n" in told.out  # beside the verdict
+
+
+def test_words_are_those_that_the_networks_were_taught():
+    vocabulary = tuple(word for word in grammar.VOCABULARY if word not in ("face", "says"))
+    said = list(cli.remarks("a red face sayz", vocabulary))
+    assert said[0].startswith("'face' is not a word these networks were taught")
+    assert said[1].startswith("'sayz' is not a word of this world") and "says" not in said[1]
+    assert "says" in " ".join(cli.remarks("a red face sayz", grammar.VOCABULARY))
+
+
+def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, monkeypatch):
+    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--seed", "4"]) == 0
+    assert "not as asked; other noise may do better: --seed 5" in capsys.readouterr().out
+    monkeypatch.setattr(verify, "report", lambda reading, caption: "ok  all together")
+    assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
+    assert "not as asked" not in capsys.readouterr().out
+
+
+def test_make_says_when_a_picture_is_not_of_this_world(here, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    Image.fromarray(noise).save("strange.png")
+    Image.fromarray(media.to_bytes(film([0], sound=False).video[0, :, 0])).save("ours.png")
+    for name in ("strange", "ours"):
+        assert cli.main(["make", "a ball", "--steps", "1", "--from", f"{name}.png"]) == 0
+        told = capsys.readouterr().err
+        assert ("strange.png: not a picture of this world" in told) == (name == "strange")
 
 
 @pytest.mark.parametrize("argv, says", [
     (["make"], "required: PROMPT"),
     (["make", ""], "empty"),
+    (["make", "a", "red", "ball"], "needs quotes"),
     (["make", "3 кота"], "No word of the prompt"),
     (["make", "a ball", "--seed", "-1"], "whole number from 0 to 2^40"),
     (["make", "a ball", "-o", "a.png", "--strip", "a.png"], "cannot both be a.png"),
