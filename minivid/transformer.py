@@ -71,7 +71,7 @@ class Transformer(nn.Module):
         self.into = nn.ModuleList([Linear(c.dim, d) for _ in range(c.kinds)])
         self.outof = nn.ModuleList([Linear(d, c.dim, zero=True) for _ in range(c.kinds)])
         self.kind = nn.Parameter(torch.zeros(c.kinds, d))
-        self.walls = Linear(6 * 2 * 6, d)
+        self.walls = Linear(8 * 2 * 6, d)
         self.level_in = nn.Linear(2 * 16, 64)
         self.text_in = Linear(e, 64)
         self.level_out = nn.Linear(64, 5 * d)
@@ -110,10 +110,10 @@ class Transformer(nn.Module):
         return self.level_out(F.silu(hidden)).unflatten(-1, (5, -1))
 
     def address(self, layout: Layout) -> Tensor:
-        """Distances to the clip's start, end and four edges, which rotation alone cannot see."""
+        """How far to the clip's start, end, four edges and centre: rotation alone cannot see it."""
         half = layout.extent[:, None] / 2  # (B, 1, 3): time is measured from the start, not centre
         place = layout.positions - F.pad(half[..., :1], (0, 2))
-        far = torch.cat([half + place, half - place], -1)  # (B, N, 6)
+        far = torch.cat([half + place, half - place, place[..., 1:]], -1)  # (B, N, 8)
         return self.walls(waves(far, self.wall_waves).flatten(-2))
 
     @staticmethod
