@@ -108,6 +108,8 @@ def join(before: Tensor, after: Tensor, fade: int = 160) -> Tensor:
     """Sounds (B, S) and (B, S') that begin alike, S <= S': the first as far as it goes, then the
     other; over the last `fade` samples the one turns into the other, so that nothing clicks."""
     at = before.shape[-1]
+    if at == after.shape[-1]:
+        return before
     fade = min(fade, at)
     share = F.pad(torch.linspace(0, 1, fade, device=after.device), (at - fade, 0))
     return torch.cat([before * (1 - share) + after[..., :at] * share, after[..., at:]], -1)
@@ -181,13 +183,13 @@ class SoundAutoencoder(nn.Module):
         with torch.autocast(audio.device.type, enabled=False):
             return ((stft(audio.float(), self.config).abs() + QUIET).log() + 5) / 2.5
 
-    def forward(self, columns: Tensor, noise: Tensor, strength: float) -> Tensor:
+    def forward(self, columns: Tensor, noise: Tensor, strength: float | Tensor) -> Tensor:
         """Columns there and back, with noise (as the latents) of a share of their spread added
         between."""
         raw = self.encoder(columns)
-        seen = raw.detach().float()
+        seen = raw.float()  # with its gradient: or else to grow would seem to outgrow the noise
         mean, square = (all_mean(x.mean((0, 2), keepdim=True)) for x in (seen, seen**2))
-        spread = (square - mean**2).clamp(min=0).sqrt()
+        spread = (square - mean**2).clamp(min=1e-12).sqrt()
         return self.decoder(raw + strength * spread * noise)
 
     def encode(self, audio: Tensor) -> Tensor:
@@ -223,11 +225,12 @@ class Columns(nn.Module):
         return rearrange(x, "b (g c) n -> b c (n g)", g=round(1 / self.group))
 
 
-def sound_loss(model: nn.Module, columns: Tensor, noise: Tensor, strength: float = 0.10,
+def sound_loss(model: nn.Module, columns: Tensor, noise: Tensor, strength: float | Tensor = 0.1,
                events: float = 6.0) -> Tensor:
     """Mean absolute error of columns (B, K, n), with more weight where it is loud.
 
-    noise as the latents: a little of it teaches the decoder to forgive a denoiser's small errors.
+    noise as the latents: some of it, of that strength for all or (B, 1, 1) for each, teaches the
+    decoder to forgive a denoiser's small errors.
     """
     loud = (columns * 2.5 - 5).exp()
     weight = 1 + events * (loud / 0.03).clamp(max=1)

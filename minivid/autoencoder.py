@@ -159,9 +159,9 @@ class Autoencoder(nn.Module):
         """There and back, with noise (as the latents) of a share of their spread added between:
         one share for all, or one a clip (B, 1, 1, 1, 1)."""
         raw = self.raw_encode(video)
-        seen = raw.detach().float()
+        seen = raw.float()  # with its gradient: or else to grow would seem to outgrow the noise
         mean, square = (all_mean(x.mean((0, 2, 3, 4), keepdim=True)) for x in (seen, seen**2))
-        spread = (square - mean**2).sqrt()
+        spread = (square - mean**2).clamp(min=1e-12).sqrt()
         return self.raw_decode(raw + strength * spread * noise)
 
     def encode(self, video: Tensor) -> Tensor:

@@ -62,9 +62,10 @@ def wrap(model: nn.Module) -> nn.Module:
 
 
 def all_mean(x: torch.Tensor) -> torch.Tensor:
-    """The mean of `x`, any shape, over all processes; `x` itself where there is one."""
+    """The mean of `x`, any shape, over all processes; `x` itself where there is one. Gradients flow
+    back to every process."""
     if world_size() == 1:
         return x
-    total = x.detach().clone()
-    torch.distributed.all_reduce(total)
-    return total / world_size()
+    from torch.distributed.nn.functional import all_reduce
+
+    return all_reduce(x.clone()) / world_size()
