@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 from pathlib import Path
 
 
@@ -12,6 +13,11 @@ class Parser(argparse.ArgumentParser):
         if message.startswith("unrecognized arguments"):
             message += " (a sentence of several words needs quotes)"
         self.exit(2, f"minivid: {message}. Try `{self.prog} --help`.\n")
+
+
+def note(line: str) -> None:
+    """A remark, beside the results rather than among them."""
+    print(f"minivid: {line}", file=sys.stderr)
 
 
 def a_size(text: str) -> tuple[int, int]:
@@ -78,14 +84,18 @@ def make_flags(add) -> None:
         "(default: 2)")
     add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
         "begins with: one of this world, such as a film's first frame")
+    add("--video-from", type=Path, metavar="FILM", help="make only the sound, for this film; it is "
+        "made to fit")
+    add("--audio-from", type=Path, metavar="SOUND", help="make only the picture, for the sound of "
+        "this file; it is made to fit")
     add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
     add("--force", action="store_true", help="replace files that exist")
 
 
 def train_flags(add) -> None:
     """Those of `minivid train`, given to argparse's `add_argument`."""
-    add("name", metavar="NAME", help="autoencoder, text or transformer; each needs those before "
-        "it, and is trained again after them")
+    add("name", metavar="NAME", help="autoencoder, sound, text or transformer; each needs those "
+        "before it, and is trained again after them")
     add("--minutes", type=above_zero, help="how long; made into a number of steps when the "
         "training starts (default: the preset's, on a laptop 25 for the autoencoder, 2 for text, "
         "60 for the transformer)")

@@ -16,7 +16,7 @@ from . import cost, media, verify
 from .evaluate import make_all, obeyed, prompts_for, read_films
 from .generate import GUIDANCE, STEPS, Machine, generate
 from .presets import choose, hurried
-from .recipes import AutoencoderRecipe, TransformerRecipe
+from .recipes import RECIPES
 from .runs import train
 from .train import Training, autocast, low_precision
 from .world import Knobs, film
@@ -42,7 +42,8 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
         with autocast(device):
             return machine.autoencoder.encode(clips.video)
 
-    tokens = machine.to_tokens(clips.video, packing)
+    heard = clips.audio if machine.ear else None
+    tokens = machine.to_tokens(clips.video, packing, heard)
     parts = {
         "world, a clip": (lambda: film(seeds, fmt, device=device, sound=False), BATCH, "float32"),
         "world, a clip with sound": (lambda: film(seeds, fmt, device=device), BATCH, "float32"),
@@ -55,6 +56,11 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
             (lambda: generate(machine, prompt * BATCH), BATCH, "training"),
         "film file, a clip": (lambda: _write(one), 1, "float32"),
     }
+    if machine.ear:
+        parts |= {"encode sound, a clip": (torch.no_grad()(lambda: machine.ear.encode(heard)),
+                                           BATCH, "float32"),
+                  "decode sound, a clip": (lambda: machine.to_audio(tokens, packing), BATCH,
+                                           "float32")}
     rows = {name: _row(fn, n, rate[kind], repeats, device) for name, (fn, n, kind) in parts.items()}
     for name, step, n in _training_steps(machine):
         name = f"training step, {name} (batch {n})"
@@ -73,10 +79,12 @@ def _row(fn: Callable, n: int, rate: float, repeats: int, device) -> dict:
 
 
 def _training_steps(machine: Machine):
-    """The first step of the autoencoder and of the transformer, again and again: batches of the
+    """The first step of each training but the text encoder's, again and again: batches of the
     preset's size, its own aspect."""
-    for recipe in (AutoencoderRecipe, TransformerRecipe):
-        recipe = recipe(machine.preset, 0, machine.device)
+    for name in machine.preset.networks:
+        if name == "text":
+            continue
+        recipe = RECIPES[name](machine.preset, 0, machine.device)
         recipe.prepare(size=4 * recipe.batch)
         run = Training(recipe.model, recipe.loss, 10_000, recipe.lr)
 
@@ -89,7 +97,8 @@ def _training_steps(machine: Machine):
 
 def _write(clip) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        media.write_film(Path(folder) / "film.mp4", clip.video[0], clip.fps)
+        audio = None if clip.audio is None else clip.audio[0]
+        media.write_film(Path(folder) / "film.mp4", clip.video[0], clip.fps, audio, 8000)
 
 
 def cold(preset: str, repeats: int = 3) -> float:
@@ -121,11 +130,11 @@ def table(result: dict) -> str:
 
 def speedrun(minutes: float = 10, prompts: int = 200, seed: int = 0, preset: str | None = None,
              say: Callable[[str], None] = print) -> dict:
-    """From nothing to films in so many minutes on this machine: three networks, then the score.
+    """From nothing to films in so many minutes on this machine: all networks, then the score.
 
     Nothing that is shipped is touched: everything goes to a folder that is thrown away.
     """
-    share = {"autoencoder": 0.42, "text": 0.05, "transformer": 0.53}
+    share = {"autoencoder": 0.42, "sound": 0.1, "text": 0.05, "transformer": 0.53}
     before = {name: os.environ.get(name) for name in ("MINIVID_DATA", "MINIVID_RUNS")}
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "checkpoints").mkdir()
@@ -133,8 +142,9 @@ def speedrun(minutes: float = 10, prompts: int = 200, seed: int = 0, preset: str
         os.environ |= {"MINIVID_DATA": folder, "MINIVID_RUNS": str(Path(folder) / "runs")}
         try:
             begin, size = time.perf_counter(), hurried(choose(preset))
-            for name, part in share.items():
-                train(name, size, minutes * part, seed=seed, say=say)
+            whole = sum(share[name] for name in size.networks)
+            for name in size.networks:
+                train(name, size, minutes * share[name] / whole, seed=seed, say=say)
             took = time.perf_counter() - begin
             machine = Machine.load(size.name)
             captions, _ = prompts_for(Knobs(cast="one"), prompts, machine.preset.fmt)

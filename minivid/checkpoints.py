@@ -163,7 +163,8 @@ def verify_manifest() -> list[str]:
     return problems + [f"{stray} lies there, but the manifest does not know it" for stray in strays]
 
 
-BUILT_ON = {"autoencoder": (), "text": ("autoencoder",), "transformer": ("autoencoder", "text")}
+BUILT_ON = {"autoencoder": (), "sound": (), "text": ("autoencoder",),
+            "transformer": ("autoencoder", "sound", "text")}
 
 
 def misfits(preset: str, names: tuple[str, ...] = tuple(BUILT_ON)) -> list[str]:

@@ -122,17 +122,17 @@ def preset() -> Finding:
 def trained() -> Finding:
     """Whether the checkpoints of this preset are there, and whole."""
     try:
-        name, known = presets.choose_trained().name, checkpoints.manifest()
+        size, known = presets.choose_trained(), checkpoints.manifest()
         if broken := checkpoints.verify_manifest():
             return Finding("checkpoints", "damaged", f"{'; '.join(broken)}. Restore what was "
                                                      "shipped with: git checkout data/checkpoints")
-        paths = [checkpoints.find(network, name) for network in checkpoints.BUILT_ON]
+        paths = [checkpoints.find(network, size.name) for network in size.networks]
     except MinividError as problem:
         return Finding("checkpoints", "not all there", str(problem))
-    if misfits := checkpoints.misfits(name):
+    if misfits := checkpoints.misfits(size.name):
         return Finding("checkpoints", "do not fit together", " ".join(misfits))
-    size = sum(path.stat().st_size for path in paths)
-    return Finding("checkpoints", f"{', '.join(path.stem for path in paths)}: {size / 1e6:.1f} MB, "
+    big = sum(path.stat().st_size for path in paths)
+    return Finding("checkpoints", f"{', '.join(path.stem for path in paths)}: {big / 1e6:.1f} MB, "
                                   f"whole ({len(known)} in the manifest)")
 
 

@@ -14,7 +14,7 @@ from statistics import mean
 
 import torch
 
-from . import checkpoints, cost, files, media, variety, verify
+from . import checkpoints, cost, files, harmony, media, variety, verify
 from . import grammar as g
 from .autoencoder import GROUP
 from .errors import MinividError
@@ -193,6 +193,10 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
         if name not in scores["groups"]:
             scores["groups"][name] = without_nan(group(machine, **usual | special))
             write_down(notes, scores)
+    for name, special in harmony.rows().items() if machine.ear else ():
+        if name not in scores.setdefault("sound", {}):
+            scores["sound"][name] = harmony.row(machine, **usual | special)
+            write_down(notes, scores)
     scores["article"] = {"prompt": ARTICLE, "seeds": 50,
                          "together": same_prompt(machine, ARTICLE, 50, machine.preset.fmt, tick)}
     return scores | {"peak_memory_bytes": cost.peak_memory(machine.device)}
@@ -231,7 +235,8 @@ def noted(notes: Path | None, asked: dict) -> dict | None:
         before = json.loads(notes.read_text(encoding="utf-8")) if notes else {}
     except (OSError, ValueError):  # none, or a damaged one
         return None
-    same = isinstance(before, dict) and before | {"groups": {}} == asked
+    same = isinstance(before, dict) and \
+        {k: v for k, v in before.items() if k != "sound"} | {"groups": {}} == asked
     return before if same else None
 
 
@@ -273,4 +278,6 @@ def table(scores: dict) -> str:
                  f"clips never trained on {near['real, unseen']:.3f}")
     if scores["peak_memory_bytes"]:
         lines.append(f"peak memory: {scores['peak_memory_bytes'] / 2**30:.1f} GiB")
+    if "sound" in scores:
+        lines += ["", harmony.table(scores["sound"])]
     return "\n".join(lines)

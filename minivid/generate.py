@@ -1,7 +1,9 @@
 """A sentence to a film: readable top to bottom.
 
 Noise tokens are drawn, the guided transformer's velocity is followed from t = 0 to 1, the clean
-tokens are put back into latents, and the autoencoder's decoder makes them pictures.
+tokens are put back into latents, and the autoencoders' decoders make them pictures and sound. What
+is given, a picture, the beginning of a film, a whole film or its sound, takes the place of its
+tokens, at t = 1 from the start.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from functools import partial
 import torch
 
 from . import checkpoints
+from .audio import SoundAutoencoder, join
 from .autoencoder import GROUP, Autoencoder
+from .compression import load_autoencoder, load_ear
 from .errors import CheckpointError, FormatError
 from .guidance import Guided
-from .layers import Condition
+from .layers import PICTURE, Condition
 from .paint import ClipFormat
 from .presets import Preset, best_device, choose_trained
-from .recipes import load_autoencoder, load_link, load_transformer
+from .recipes import load_link, load_transformer
 from .sampling import Step, churn, sampler
 from .text import Link
 from .tokens import Packing
@@ -35,13 +39,17 @@ MEMORY = 9  # frames that a film is continued from
 
 @dataclass
 class Machine:
-    """The three trained networks together, and the sizes they were made for."""
+    """The trained networks together, and the sizes they were made for.
+
+    `ear` turns sound into latents and back; without one, films are silent.
+    """
 
     autoencoder: Autoencoder
     link: Link
     transformer: Transformer
     preset: Preset
     device: torch.device
+    ear: SoundAutoencoder | None = None
 
     @staticmethod
     def load(preset: str | None = None, device: str | torch.device | None = None) -> Machine:
@@ -53,13 +61,16 @@ class Machine:
         size = choose_trained(preset, device)
         if misfit := checkpoints.misfits(size.name):
             raise CheckpointError("; then ".join(misfit))
-        path = {n: checkpoints.find(n, size.name) for n in ("autoencoder", "text", "transformer")}
+        path = {n: checkpoints.find(n, size.name) for n in size.networks}
         return Machine(load_autoencoder(path["autoencoder"], device),
                        load_link(path["text"], device),
-                       load_transformer(path["transformer"], device), size, device)
+                       load_transformer(path["transformer"], device), size, device,
+                       load_ear(path["sound"], device) if size.sound else None)
 
-    def model(self, guidance: float, interval: tuple[float, float] = INTERVAL):
-        """The transformer under guidance; scale 1 is the transformer itself.
+    def model(self, guidance: float, interval: tuple[float, float] = INTERVAL,
+              coupling: float = 1.0):
+        """The transformer under guidance by the words, and of picture and sound by each other
+        (`coupling`); scale 1 is the transformer itself, 0 hides them.
 
         Its products are as in training: in bfloat16 where that is fast.
         """
@@ -67,7 +78,8 @@ class Machine:
             with autocast(self.device):
                 return self.transformer(x_t, t, given).to(x_t.dtype)
 
-        return Guided(velocity, guidance, interval)
+        guided = Guided(velocity, guidance, interval)
+        return guided if coupling == 1 else Guided(guided, coupling, interval, "sound")
 
     @torch.no_grad()
     def condition(self, prompts: list[str], packing: Packing) -> Condition:
@@ -76,76 +88,118 @@ class Machine:
         return Condition(text, mask, packing.layout(len(prompts), self.device))
 
     @torch.no_grad()
-    def to_tokens(self, video: Tensor, packing: Packing) -> Tensor:
-        """Encode clips (B, 3, F, H, W) and pack them: (B, N, D)"""
-        return packing.pack(self.autoencoder.encode(video.to(self.device)))
+    def to_tokens(self, video: Tensor, packing: Packing, audio: Tensor | None = None) -> Tensor:
+        """Encode clips (B, 3, F, H, W) and pack them, with their sound (B, S) if given:
+        (B, N, D)"""
+        sound = None if audio is None else self.ear.encode(audio.to(self.device))
+        return packing.pack(self.autoencoder.encode(video.to(self.device)), sound)
 
     @torch.no_grad()
     def to_video(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Unpack tokens and decode them: (B, 3, F, H, W) in [-1, 1]"""
+        """Unpack tokens and decode the picture: (B, 3, F, H, W) in [-1, 1]"""
         latents, _ = packing.unpack(tokens, self.autoencoder.config.channels)
         return self.autoencoder.decode(latents).cpu()
 
+    @torch.no_grad()
+    def to_audio(self, tokens: Tensor, packing: Packing) -> Tensor | None:
+        """Unpack tokens and decode the sound: (B, S) in [-1, 1]; None where films are silent."""
+        if self.ear is None:
+            return None
+        if not packing.sound:  # a single picture lasts no time
+            return torch.zeros(len(tokens), 0)
+        sound = packing.unpack(tokens, self.autoencoder.config.channels,
+                               self.ear.config.channels)[1]
+        return self.ear.decode(sound).cpu()
 
-def noises(seeds: list[int], packing: Packing) -> Iterator[Tensor]:
+
+def noises(seeds: list[int], packing: Packing, used: Tensor | float = 1.0) -> Iterator[Tensor]:
     """Noise tokens (B, N, D), again and again; each row depends on its own seed alone.
 
-    The first are where sampling begins.
+    The first are where sampling begins. `used` (N, D): 0 for numbers that only fill tokens up.
     """
     shape = (packing.pictures + packing.sound, packing.dim)
     dice = [torch.Generator().manual_seed(s) for s in seeds]
     while True:
-        yield torch.stack([torch.randn(shape, generator=g) for g in dice])
+        yield torch.stack([torch.randn(shape, generator=g) for g in dice]) * used
 
 
 def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipFormat | None = None,
            steps: int = STEPS, guidance: float = GUIDANCE, beginning: Tensor | None = None,
            noise: Tensor | None = None, method: str = METHOD,
-           interval: tuple[float, float] = INTERVAL) -> Iterator[Step]:
+           interval: tuple[float, float] = INTERVAL, audio: Tensor | None = None,
+           lead: float = 1.0, coupling: float = 1.0) -> Iterator[Step]:
     """The moments of sampling, as tokens (B, N, D): noise first, clean last.
 
-    `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, or the end of a film.
+    `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, the end of a film, or
+    a whole one; `audio` (B, S) sound that is given, from the film's first moment on. With a `lead`
+    below 1 the picture clears before the sound, above 1 after it; for `coupling` see
+    `Machine.model`.
     """
     packing, walk = machine.preset.packing(fmt), sampler(method)
-    draws = noises(seeds, packing)
+    draws = noises(seeds, packing, machine.preset.used(packing))
     first = next(draws)
     if walk is churn:
         walk = partial(churn, fresh=lambda: next(draws).to(machine.device))
-    x = first if noise is None else noise
-    x, start = x.to(machine.device), torch.zeros(len(x), x.shape[1], device=machine.device)
-    if beginning is not None:
-        x, start = hold(machine, x, start, beginning, packing)
+    x = (first if noise is None else noise).to(machine.device)
     given = machine.condition(prompts, packing)
-    yield from walk(machine.model(guidance, interval), x, given, steps, start=start, shift=SHIFT)
+    start, pace = torch.zeros(len(x), device=machine.device), None
+    if beginning is not None or audio is not None:
+        x, start = hold(machine, x, packing, beginning, audio)
+    if lead != 1:
+        pace = torch.where(given.layout.kind == PICTURE, lead, 1.0)
+    yield from walk(machine.model(guidance, interval, coupling), x, given, steps, start=start,
+                    pace=pace, shift=SHIFT)
 
 
-def hold(machine: Machine, x: Tensor, start: Tensor, beginning: Tensor, packing: Packing):
-    """Put given frames (B, 3, 1 + 4k, H, W) in place of the first noise, at t = 1."""
-    frames, size = beginning.shape[2], tuple(beginning.shape[-2:])
-    if size != (packing.fmt.height, packing.fmt.width) or frames % GROUP != 1:
-        raise FormatError(f"A film cannot begin with {frames} frames of {size[1]}x{size[0]}: it "
-                          f"needs 1, 5, 9, ... of {packing.fmt.width}x{packing.fmt.height}.")
-    if frames >= packing.fmt.frames:
-        raise FormatError(f"Nothing is left to make: {frames} of {packing.fmt.frames} are given.")
-    held = ClipFormat(packing.fmt.height, packing.fmt.width, frames, packing.fmt.fps)
-    tokens = machine.to_tokens(beginning, machine.preset.packing(held))
-    n = tokens.shape[1]
-    given = torch.ones_like(start[:, :n])
-    return torch.cat([tokens, x[:, n:]], 1), torch.cat([given, start[:, n:]], 1)
+def hold(machine: Machine, x: Tensor, packing: Packing, beginning: Tensor | None = None,
+         audio: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Put given frames (B, 3, 1 + 4k, H, W) and sound (B, S) in place of the first noise x; also
+    where each token starts, 1 for what is given (B, N).
+
+    Raises `FormatError` for what does not fit, or leaves nothing to make.
+    """
+    fmt, frames, samples = packing.fmt, 0, 0
+    if audio is not None:
+        samples = audio.shape[-1]
+        if machine.ear is None:
+            raise FormatError("These networks make silent films: no sound can be given.")
+        if samples > fmt.seconds * fmt.sample_rate:
+            raise FormatError(f"A film of {fmt.seconds:g} seconds cannot go with "
+                              f"{samples / fmt.sample_rate:g} seconds of sound.")
+    if beginning is not None:
+        frames, size = beginning.shape[2], tuple(beginning.shape[-2:])
+        if size != (fmt.height, fmt.width) or frames % GROUP != 1 or frames > fmt.frames:
+            raise FormatError(f"A film cannot begin with {frames} frames of {size[1]}x{size[0]}: "
+                              f"it needs 1, 5, 9, ... of {fmt.width}x{fmt.height}.")
+    given = packing.beginning(frames, samples, fmt.sample_rate).to(x.device)  # (N,)
+    if given.all():
+        raise FormatError(f"Nothing is left to make: {frames} of {fmt.frames} frames are given.")
+    x = x.clone()
+    if frames:
+        held = ClipFormat(fmt.height, fmt.width, frames, fmt.fps, fmt.sample_rate)
+        tokens = machine.to_tokens(beginning, machine.preset.packing(held, heard=False))
+        x[:, : tokens.shape[1]] = tokens
+    if samples:
+        with torch.no_grad():
+            sound = machine.ear.encode(audio.to(x.device)).transpose(1, 2)  # (B, s, C)
+        x[:, packing.pictures : packing.pictures + sound.shape[1], : sound.shape[2]] = sound
+    return x, given.float().expand(len(x), -1)
 
 
 def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: int = STEPS,
              guidance: float = GUIDANCE, fmt: ClipFormat | None = None,
              noise: Tensor | None = None, picture: Tensor | None = None,
              beginning: Tensor | None = None, method: str = METHOD,
-             interval: tuple[float, float] = INTERVAL,
+             interval: tuple[float, float] = INTERVAL, audio: Tensor | None = None,
+             lead: float = 1.0, coupling: float = 1.0,
              on_step: Callable[[int, Step], None] | None = None) -> Clip:
     """Make films from sentences: prompt b from noise of seed + b.
 
     fmt: size and length (the preset's by default); noise (B, N, D): to hold it instead of
     drawing it; picture (3, H, W) or (B, 3, H, W): frame 0; beginning (B, 3, 1 + 4k, H, W): the
-    first frames; on_step(n, step): called at each step. Raises `PromptError` for a prompt that
-    says nothing known, `FormatError` for sizes that cannot be.
+    first frames, or all of them to get only the sound; audio (B, S): the first sound, or all of it;
+    lead, coupling: see `emerge`; on_step(n, step): called at each step. Raises `PromptError` for a
+    prompt that says nothing known, `FormatError` for sizes that cannot be.
     """
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if picture is not None:
@@ -153,28 +207,39 @@ def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: i
         beginning = beginning.expand(len(prompts), -1, -1, -1, -1)
     seeds = [seed + n for n in range(len(prompts))]
     for n, step in enumerate(emerge(machine, prompts, seeds, fmt, steps, guidance, beginning,
-                                    noise, method, interval)):
+                                    noise, method, interval, audio, lead, coupling)):
         if on_step:
             on_step(n, step)
     fmt = fmt or machine.preset.fmt
-    video = machine.to_video(step.x_t, machine.preset.packing(fmt))
+    packing = machine.preset.packing(fmt)
+    video, sound = machine.to_video(step.x_t, packing), machine.to_audio(step.x_t, packing)
     if beginning is not None:
         video[:, :, : beginning.shape[2]] = beginning
-    return Clip(video, None, prompts, None, fmt.fps)
+    if audio is not None:
+        sound = join(audio, sound)
+    return Clip(video, sound, prompts, None, fmt.fps)
 
 
 def extend(machine: Machine, clip: Clip, frames: int, seed: int = 0, **options) -> Clip:
     """Continue clips to at least that many frames: the end of each stretch begins the next.
 
-    The last frames are given, the rest of a stretch is made, again and again.
+    The last frames and what is heard in them are given, the rest of a stretch is made, again and
+    again.
     """
-    video = clip.video
+    video, audio = clip.video, clip.audio
     height, width = video.shape[-2:]
     stretch = ClipFormat(height, width, machine.preset.fmt.frames, clip.fps)
+    second = stretch.sample_rate
     while video.shape[2] < frames:
         seed += len(clip.caption)
         held = min(MEMORY, stretch.frames - GROUP, 1 + (video.shape[2] - 1) // GROUP * GROUP)
+        known = round((held - 1) / clip.fps * second)
+        end = audio[:, audio.shape[1] - known :] if audio is not None and known else None
         more = generate(machine, clip.caption, seed, fmt=stretch, beginning=video[:, :, -held:],
-                        **options)
+                        audio=end, **options)
         video = torch.cat([video, more.video[:, :, held:]], 2)
-    return Clip(video[:, :, :frames], None, clip.caption, None, clip.fps)
+        if audio is not None:
+            audio = torch.cat([audio[:, : audio.shape[1] - known], more.audio], 1)
+    if audio is not None:
+        audio = audio[:, : round((frames - 1) / clip.fps * second)]
+    return Clip(video[:, :, :frames], audio, clip.caption, None, clip.fps)

@@ -16,13 +16,14 @@ from statistics import mean
 import torch
 
 from . import checkpoints
+from .compression import load_autoencoder, load_ear
 from .errors import MinividError
 from .files import write_whole
 from .flow import flow_loss
 from .layers import Condition
 from .pool import UNSEEN, Pool
 from .presets import best_device, choose_trained
-from .recipes import TransformerRecipe, load_autoencoder, load_link
+from .recipes import TransformerRecipe, load_link
 from .text import Link
 from .train import Training, autocast
 
@@ -87,10 +88,11 @@ def compare(steps: int = 150, seeds: int = 3, preset: str | None = None,
     size = choose_trained(preset, device)
     size = replace(size, aspects=size.aspects[:1], batch={**size.batch, "transformer": BATCH},
                    transformer=replace(size.transformer, depth=DEPTH))
-    path = {name: checkpoints.find(name, size.name) for name in ("autoencoder", "text")}
-    autoencoder, link = (load(path[name], device) for name, load in
-                         (("autoencoder", load_autoencoder), ("text", load_link)))
-    held = Pool(autoencoder, size, size.fmt, UNSEEN + torch.arange(HELD), device)
+    path = {name: checkpoints.find(name, size.name) for name in size.networks[:-1]}
+    autoencoder = load_autoencoder(path["autoencoder"], device)
+    ear = load_ear(path["sound"], device) if size.sound else None
+    link = load_link(path["text"], device)
+    held = Pool(autoencoder, ear, size, size.fmt, UNSEEN + torch.arange(HELD), device)
     first = TransformerRecipe(size, 0, device)
     first.prepare(size=CLIPS)
     rows = []

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from . import grammar as g
+from .audio import SoundAutoencoder
 from .autoencoder import Autoencoder
 from .paint import ClipFormat
 from .presets import Preset
@@ -19,11 +20,14 @@ UNSEEN = 1 << 40  # seeds from here on are never trained on
 # walk behind a wall three times, bounces twice.
 HARDER = {g.CIRCLES: 4, g.PASSES: 3, g.BOUNCES: 2}
 TAUGHT = Knobs(actions=tuple(a for n, a in enumerate(g.WORDLESS) for _ in range(HARDER.get(n, 1))))
+SPOKEN = (g.ACTIONS[g.SAYS],) * 3
 
 
 def taught(preset: Preset) -> Knobs:
-    """Of what kind the clips are that a preset's networks learn from."""
-    return replace(TAUGHT, cast=preset.cast)
+    """Of what kind the clips are that a preset's networks learn from: faces speak only where it can
+    be heard."""
+    actions = TAUGHT.actions + SPOKEN if preset.sound else TAUGHT.actions
+    return replace(TAUGHT, cast=preset.cast, actions=actions)
 
 
 def first_seed(seed: int) -> int:
@@ -38,16 +42,17 @@ def seeds_for(step: int, batch: int, seed: int) -> Tensor:
 
 
 class Pool:
-    """Clips as tokens with their captions, encoded once."""
+    """Clips as tokens with their captions, encoded once; their sound too where `ear` is given."""
 
-    def __init__(self, autoencoder: Autoencoder, preset: Preset, fmt: ClipFormat, seeds: Tensor,
-                 device, progress=None):
-        self.packing, tokens, self.captions = preset.packing(fmt), [], []
+    def __init__(self, autoencoder: Autoencoder, ear: SoundAutoencoder | None, preset: Preset,
+                 fmt: ClipFormat, seeds: Tensor, device, progress=None):
+        self.packing, tokens, self.captions = preset.packing(fmt, ear is not None), [], []
         for part in seeds.split(64):
-            clip = film(part, fmt, taught(preset), device, sound=False)
+            clip = film(part, fmt, taught(preset), device, sound=ear is not None)
             with torch.no_grad(), autocast(device):
                 latents = autoencoder.encode(clip.video)
-            tokens.append(self.packing.pack(latents).to(torch.float16))
+                sound = ear.encode(clip.audio) if ear else None
+            tokens.append(self.packing.pack(latents, sound).to(torch.float16))
             self.captions += clip.caption
             if progress:
                 progress(len(part))
@@ -57,16 +62,17 @@ class Pool:
         return len(self.captions)
 
 
-def pools(preset: Preset, autoencoder: Autoencoder, seed: int, device, size: int, progress=None,
-          aspects=None) -> list[Pool]:
+def pools(preset: Preset, autoencoder: Autoencoder, ear: SoundAutoencoder | None, seed: int, device,
+          size: int, progress=None) -> list[Pool]:
     """One pool an aspect: half of the clips in the first, the rest shared among the others."""
-    aspects = aspects or preset.aspects
+    aspects = preset.aspects
     sizes = [size] if len(aspects) == 1 else \
         [size // 2] + [size // 2 // (len(aspects) - 1)] * (len(aspects) - 1)
     start, out = first_seed(seed), []
     for (height, width), n in zip(aspects, sizes):
         seeds = start + torch.arange(n)
-        out.append(Pool(autoencoder, preset, preset.format(height, width), seeds, device, progress))
+        out.append(Pool(autoencoder, ear, preset, preset.format(height, width), seeds, device,
+                        progress))
         start += n
     return out
 

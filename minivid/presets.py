@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from . import checkpoints
+from .audio import SoundConfig
 from .autoencoder import AutoencoderConfig
 from .errors import MinividError
 from .paint import ClipFormat
@@ -26,10 +27,18 @@ class Preset:
     held_out: tuple[tuple[int, int], ...]  # never trained on: one wide, one tall
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     transformer: TransformerConfig = TransformerConfig()
+    sound: SoundConfig | None = None  # None: films are silent
     cast: str = "any"  # of the clips trained on: "one" actor, "two", or "any"
     pool: int = 24576  # clips encoded once and trained on again and again
-    batch: dict = field(default_factory=lambda: {"autoencoder": 24, "text": 128, "transformer": 64})
-    minutes: dict = field(default_factory=lambda: {"autoencoder": 25, "text": 2, "transformer": 60})
+    batch: dict = field(default_factory=lambda: {"autoencoder": 24, "sound": 48, "text": 128,
+                                                 "transformer": 64})
+    minutes: dict = field(default_factory=lambda: {"autoencoder": 25, "sound": 15, "text": 2,
+                                                   "transformer": 60})
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks that this preset has, each after those it is built on."""
+        return tuple(n for n in checkpoints.BUILT_ON if n != "sound" or self.sound)
 
     @property
     def text(self) -> TextConfig:
@@ -41,9 +50,17 @@ class Preset:
         """Numbers in a token."""
         return self.transformer.dim
 
-    def packing(self, fmt: ClipFormat | None = None) -> Packing:
-        """How clips of a format (this preset's own by default) become tokens."""
-        return Packing(fmt or self.fmt, dim=self.dim)
+    def packing(self, fmt: ClipFormat | None = None, heard: bool = True) -> Packing:
+        """How clips of a format (this preset's own by default) become tokens; `heard`: their sound
+        too, if it has any."""
+        fmt, sound = fmt or self.fmt, 0
+        if self.sound and heard:
+            sound = round(fmt.seconds * fmt.sample_rate / self.sound.samples)
+        return Packing(fmt, dim=self.dim, sound=sound)
+
+    def used(self, packing: Packing) -> torch.Tensor:
+        """Which numbers of each token mean something, 1, and which only fill it up: (N, D)"""
+        return packing.used(self.autoencoder.channels, self.sound.channels if self.sound else 0)
 
     def format(self, height: int, width: int, frames: int | None = None) -> ClipFormat:
         """A format of that size at this preset's rate, and its length unless said otherwise."""
@@ -66,10 +83,17 @@ PRESETS = {
         autoencoder=AutoencoderConfig(width=128, frame_width=96, fine_width=48),
         transformer=TransformerConfig(depth=8),
         pool=131072,
-        batch={"autoencoder": 64, "text": 512, "transformer": 256},
-        minutes={"autoencoder": 5, "text": 1, "transformer": 20},
+        batch={"autoencoder": 64, "sound": 128, "text": 512, "transformer": 256},
+        minutes={"autoencoder": 5, "sound": 3, "text": 1, "transformer": 20},
     ),
 }
+
+
+# The laptop's networks with sound, in training: see data/TRAININGS.md. Its other aspects have odd
+# numbers of patches too.
+PRESETS["sounding"] = replace(PRESETS["laptop"], name="sounding", sound=SoundConfig(),
+                              pool=12288,
+                              aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)))
 
 
 def hurried(preset: Preset) -> Preset:

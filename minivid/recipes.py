@@ -1,27 +1,24 @@
-"""How each of the three networks is trained: its batches, its loss, and what is kept of it."""
+"""How text encoder and transformer are trained, and the list of all recipes: batches and losses."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
 from torch import nn
 
 from . import checkpoints
-from .autoencoder import GROUP, Autoencoder, AutoencoderConfig, autoencoder_loss
-from .distributed import world_size
+from .compression import AutoencoderRecipe, SoundRecipe, load, load_autoencoder, load_ear
 from .errors import CheckpointError
 from .flow import flow_loss, sample_t
-from .layers import Condition
-from .paint import background
-from .pool import UNSEEN, aspect_of, draw, pools, seeds_for, taught
+from .layers import SOUND, Condition
+from .pool import Pool, aspect_of, draw, first_seed, pools
 from .presets import Preset
 from .text import Link, TextConfig, contrast_loss, near_miss, tokenize
+from .tokens import Packing
 from .train import mine
 from .transformer import Transformer, TransformerConfig
-from .world import film
 
 Tensor = torch.Tensor
 
@@ -32,94 +29,6 @@ def below(preset: Preset, *names: str) -> tuple[dict, dict]:
     if misfits := checkpoints.misfits(preset.name, names):
         raise CheckpointError("; then ".join(misfits))
     return paths, {"built_on": {name: checkpoints.sha256(path) for name, path in paths.items()}}
-
-
-# ---------------------------------------------------------------- autoencoder
-
-
-def crop(video: Tensor, empty: Tensor, centre: Tensor, first: int, cells: int, patch: int):
-    """Cut 9 frames from `first` on and a square of cells around centre (B, 2) out of each clip."""
-    grid = torch.tensor(video.shape[-2:]) // patch
-    corner = (centre * grid - cells / 2).round().long().clamp(min=0)
-    corner = torch.minimum(corner, grid - cells) * patch
-    cut = [(slice(None), slice(first, first + 9), slice(y, y + cells * patch),
-            slice(x, x + cells * patch)) for y, x in corner.tolist()]
-    return (torch.stack([v[c] for v, c in zip(video, cut)]),
-            torch.stack([e[c] for e, c in zip(empty, cut)]))
-
-
-class AutoencoderRecipe:
-    """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
-
-    kind, ema = "autoencoder", 0.998
-    lr, cooldown = 1.5e-3, 0.9  # at 4e-3 the loss rises again after some hundred steps
-    noise = 0.4  # the most that is added to latents, as a share of their spread
-
-    def __init__(self, preset: Preset, seed: int, device):
-        self.preset, self.seed, self.device = preset, seed, device
-        torch.manual_seed(seed)
-        self.model = Autoencoder(preset.autoencoder).to(device)
-        self.batch, self.tokens, self.made_from = preset.batch[self.kind], None, {}
-
-    def prepare(self, progress=None, size: int | None = None) -> None:
-        """Nothing is prepared: every step films new clips."""
-
-    def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
-        """The autoencoder's loss on new clips of its own, a scalar."""
-        whole = step % 8 == 7  # now and then a whole film, of any aspect
-        fmt, patch = self.preset.fmt, self.preset.autoencoder.patch
-        if whole:
-            fmt = self.preset.format(*self.preset.aspects[step // 8 % len(self.preset.aspects)])
-        batch = max(world_size(), self.batch // 4) if whole else self.batch
-        clip = film(mine(seeds_for(step, self.batch, self.seed)[:batch]), fmt, taught(self.preset),
-                    self.device, sound=False)
-        video, place = clip.video, clip.truth.place.to(self.device)
-        empty = background(fmt, self.device, weather=False)[place] * 2 - 1
-        if not whole:
-            first = GROUP * int(torch.randint((fmt.frames - 9) // GROUP + 1, (), generator=dice))
-            actor = clip.truth.position[:, 0, first + 4].float() + 0.5
-            wander = mine(torch.rand(batch, 2, generator=dice) - 0.5) * 0.4
-            cells = min(5, fmt.side // patch)
-            video, empty = crop(video, empty, actor + wander, first, cells, patch)
-        frames, height, width = video.shape[2:]
-        shape = (1 + (frames - 1) // GROUP, height // patch, width // patch)
-        noise = torch.randn(batch, self.preset.autoencoder.channels, *shape, generator=dice)
-        strength = torch.linspace(0, self.noise, batch).view(-1, 1, 1, 1, 1)  # none to the most
-        noise, strength = (mine(x).to(self.device) for x in (noise, strength))
-        return autoencoder_loss(model, video, empty, noise, strength)
-
-    def finish(self) -> None:
-        """Measure the scale of the latents once, on clips of its own."""
-        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, taught(self.preset),
-                         self.device, sound=False)
-        self.model.measure_scale(for_scale.video)
-
-    def config(self) -> dict:
-        """What the network is built from, for the checkpoint."""
-        return asdict(self.preset.autoencoder)
-
-
-def load_autoencoder(path, device="cpu") -> Autoencoder:
-    """The autoencoder of a checkpoint, ready for use. Raises `CheckpointError` as `load` does."""
-    return load(path, "autoencoder", lambda **config: Autoencoder(AutoencoderConfig(**config)),
-                device)
-
-
-def load(path, kind: str, build: Callable[..., nn.Module], device="cpu") -> nn.Module:
-    """Build a network from the configuration in a checkpoint, and give it its weights.
-
-    Raises `CheckpointError` for a file that is damaged, of another kind, or of another minivid.
-    """
-    tensors, meta = checkpoints.load(path, kind)
-    try:
-        config = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["config"].items()}
-        model = build(**config)
-        model.load_state_dict({n: x.float() for n, x in tensors.items()})
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is of another version of minivid, or was altered: its "
-                              f"configuration does not fit ({str(error)[:120]}). Train it again, "
-                              "or restore it with `git checkout`.") from error
-    return model.to(device).eval()
 
 
 # ---------------------------------------------------------------- text
@@ -142,8 +51,9 @@ class TextRecipe:
         autoencoder = load_autoencoder(path["autoencoder"], self.device)
         size = min(size or self.preset.pool, 64 * self.batch)
         self.made_from["clips"] = size
-        self.pool = pools(self.preset, autoencoder, self.seed, self.device, size, progress,
-                          self.preset.aspects[:1])[0]
+        seeds = first_seed(self.seed) + torch.arange(size)
+        self.pool = Pool(autoencoder, None, self.preset, self.preset.fmt, seeds, self.device,
+                         progress)
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         """The contrast of captions, clips and near misses, a scalar."""
@@ -172,19 +82,29 @@ def load_link(path, device="cpu") -> Link:
 # ---------------------------------------------------------------- transformer
 
 
-def noise_levels(step: int, frame_of: Tensor, batch: int, dice: torch.Generator,
+def noise_levels(step: int, packing: Packing, batch: int, dice: torch.Generator,
                  shift: float, kind: str = "logit_normal") -> Tensor:
-    """Mostly one noise level for a whole clip (B,); in every fifth step one for each token (B, N).
+    """Mostly one noise level for a whole clip (B,); in some steps one for each token (B, N).
 
-    There the first one, two or three latent frames are already clean (t = 1): so one network also
-    learns to film a picture, and to continue a clip. (Levels of whole clips are cheaper.)
+    In every fifth step the first one, two or three latent frames are already clean (t = 1), and
+    what is heard up to then: so one network also learns to film a picture, and to continue a clip.
+    Where there is sound, in every other fifth step picture and sound have a level each, and in half
+    of the clips one of them is clean: so it learns to make either for the other. (Levels of whole
+    clips are cheaper.)
     """
-    t = sample_t(batch, dice, kind, shift)
-    if step % 5 < 4:
-        return t
-    given = torch.randint(4, (batch, 1), generator=dice)  # half of them: frame 0 alone
-    given = given.clamp(1, int(frame_of.max()))
-    return torch.where((frame_of >= 0) & (frame_of < given), 1.0, t[:, None])
+    t, fmt = sample_t(batch, dice, kind, shift), packing.fmt
+    if step % 5 == 4:
+        given = torch.randint(4, (batch,), generator=dice)  # half of them: frame 0 alone
+        given = given.clamp(1, packing.grid[0] - 1)
+        frames = (1 + (given - 1) * packing.group).tolist()
+        clean = torch.stack([packing.beginning(n, (n - 1) * fmt.sample_rate // fmt.fps,
+                                               fmt.sample_rate) for n in frames])
+        return torch.where(clean, 1.0, t[:, None])
+    if step % 5 == 2 and packing.sound:
+        both = torch.stack([t, sample_t(batch, dice, kind, shift)], 1)  # picture's, sound's
+        clean = torch.randint(4, (batch, 1), generator=dice) == torch.arange(2)
+        return torch.where(clean, 1.0, both)[:, packing.layout(1).kind[0]]
+    return t
 
 
 class TransformerRecipe:
@@ -192,6 +112,8 @@ class TransformerRecipe:
 
     kind, ema, lr, cooldown = "transformer", 0.995, 5e-3, 0.4
     drop, shift, levels = 0.1, 1.5, "logit_normal"
+    apart = 0.25  # of the clips whose kinds have a level each, those whose kinds are hidden
+    loudness = 0.5  # weight of a token of sound, where one of picture has 1
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
@@ -201,16 +123,18 @@ class TransformerRecipe:
 
     def tokens(self, step: int) -> int:
         """How many tokens the batch of that step has."""
-        return self.batch * aspect_of(self.pools, step).packing.pictures
+        packing = aspect_of(self.pools, step).packing
+        return self.batch * (packing.pictures + packing.sound)
 
     def prepare(self, progress=None, size: int | None = None) -> None:
         """Encode `size` clips and their captions. Raises `CheckpointError` where there is no
         autoencoder or text encoder."""
-        path, self.made_from = below(self.preset, "autoencoder", "text")
+        path, self.made_from = below(self.preset, *self.preset.networks[:-1])
         autoencoder = load_autoencoder(path["autoencoder"], self.device)
+        ear = load_ear(path["sound"], self.device) if self.preset.sound else None
         size = size or self.preset.pool
         self.made_from["clips"] = size
-        self.pools = pools(self.preset, autoencoder, self.seed, self.device, size, progress)
+        self.pools = pools(self.preset, autoencoder, ear, self.seed, self.device, size, progress)
         self.read(load_link(path["text"], self.device))
 
     @torch.no_grad()
@@ -224,15 +148,19 @@ class TransformerRecipe:
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         """The flow loss on clips of one aspect, a scalar."""
         pool, rows = draw(self.pools, step, self.batch, dice)
-        frame_of = pool.packing.frame_of()
-        t = noise_levels(step, frame_of, self.batch, dice, self.shift, self.levels)
+        t = noise_levels(step, pool.packing, self.batch, dice, self.shift, self.levels)
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
         noise = torch.randn(self.batch, *pool.tokens.shape[1:], generator=dice)
-        rows, t, dropped, noise = (mine(x).to(self.device) for x in (rows, t, dropped, noise))
+        noise = noise * self.preset.used(pool.packing)
+        hidden = torch.rand(self.batch, generator=dice) < self.apart * (step % 5 == 2)
+        rows, t, dropped, noise, hidden = (mine(x).to(self.device) for x in
+                                           (rows, t, dropped, noise, hidden))
         text, mask = (x[rows] for x in self.text[self.pools.index(pool)])
-        given = Condition(text, mask & ~dropped, pool.packing.layout(len(rows), self.device))
+        layout = pool.packing.layout(len(rows), self.device)
+        given = Condition(text, mask & ~dropped, layout, hidden & (layout.kind == SOUND).any(1))
         clean = pool.tokens[rows].to(self.device, torch.float32)
-        return flow_loss(model, clean, given, t, noise)
+        return flow_loss(model, clean, given, t, noise,
+                         torch.where(layout.kind == SOUND, self.loudness, 1.0))
 
     def finish(self) -> None:
         """Nothing is left to do."""
@@ -252,4 +180,5 @@ def load_transformer(path, device="cpu") -> Transformer:
                 device)
 
 
-RECIPES = {recipe.kind: recipe for recipe in (AutoencoderRecipe, TextRecipe, TransformerRecipe)}
+RECIPES = {recipe.kind: recipe for recipe in (AutoencoderRecipe, SoundRecipe, TextRecipe,
+                                              TransformerRecipe)}

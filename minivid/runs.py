@@ -236,13 +236,18 @@ def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> Non
 
 def keep(recipe, run: Training, path: Path, about: dict, seconds: float, listed: bool) -> None:
     """Write the final checkpoint, as 16-bit numbers, and enter it in the manifest."""
-    half = {n: x.to(torch.float16) for n, x in recipe.model.state_dict().items()}
-    checkpoints.save(path, half, about)
+    checkpoints.save(path, {n: halved(x) for n, x in recipe.model.state_dict().items()}, about)
     if listed:
         facts = {k: v for k, v in about.items() if k not in ("kind", "preset")}
         checkpoints.record(recipe.kind, about["preset"], path, seed=run.seed, steps=run.steps,
                            wall_seconds=round(seconds, 1), hardware=hardware(run.device),
                            peak_memory_bytes=cost.peak_memory(run.device), **facts)
+
+
+def halved(x: torch.Tensor) -> torch.Tensor:
+    """As 16-bit numbers, where none is too large for them (65504)."""
+    half = x.to(torch.float16)
+    return half if torch.equal(half.isfinite(), x.isfinite()) else x
 
 
 def ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:

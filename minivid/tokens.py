@@ -98,8 +98,17 @@ class Packing:
         sound = tokens[:, self.pictures :, :sound_channels].transpose(1, 2) if self.sound else None
         return unpatchify(picture, self.grid, self.patch), sound
 
-    def frame_of(self) -> Tensor:
-        """The latent frame of every picture token, -1 for sound: (N,)"""
+    def used(self, channels: int, sound_channels: int = 0) -> Tensor:
+        """Which numbers of each token mean something, 1, and which only fill it up, 0: (N, dim)"""
+        width = torch.tensor([channels * self.patch**2] * self.pictures
+                             + [sound_channels] * self.sound)
+        return (torch.arange(self.dim) < width[:, None]).float()
+
+    def beginning(self, frames: int, samples: int = 0, rate: int = 8000) -> Tensor:
+        """Which tokens hold the first so many frames (1 + 4k, or none) and samples: (N,) of bool"""
         f, h, w = self.grid
-        frames = torch.arange(f).repeat_interleave(h * w)
-        return torch.cat([frames, torch.full((self.sound,), -1)])
+        shown = -(-frames // self.group)  # latent frames
+        heard = int(samples / rate / self.fmt.seconds * self.sound + 1e-6) if self.sound else 0
+        first = [torch.arange(n) < given for n, given in
+                 ((f * h * w, shown * h * w), (self.sound, heard))]
+        return torch.cat(first)

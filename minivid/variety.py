@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from . import checkpoints
-from .pool import TAUGHT, UNSEEN, first_seed
+from .pool import UNSEEN, first_seed, taught
 from .presets import Preset
 from .world import Knobs, film
 
@@ -55,10 +55,10 @@ def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
 
     fmt, entry = preset.fmt, checkpoints.manifest()[f"transformer-{preset.name}"]
     seeds = first_seed(entry["seed"]) + torch.arange(entry["clips"] // 2)
-    mine = small(video)
+    mine, knobs = small(video), taught(preset)
     far, which = torch.full((len(mine),), torch.inf), seeds.new_zeros(len(mine))
     for part in seeds.split(64):
-        off, row = (torch.cdist(mine, small(film(part, fmt, TAUGHT, sound=False).video))).min(1)
+        off, row = (torch.cdist(mine, small(film(part, fmt, knobs, sound=False).video))).min(1)
         which = torch.where(off < far, part[row], which)
         far = far.minimum(off)
     return far / mine.shape[1] ** 0.5, which

@@ -5,10 +5,10 @@ import torch
 
 from minivid import checkpoints, verify
 from minivid.autoencoder import Autoencoder, AutoencoderConfig, autoencoder_loss
+from minivid.compression import load_autoencoder
 from minivid.errors import FormatError
 from minivid.paint import ClipFormat
 from minivid.pool import UNSEEN
-from minivid.recipes import load_autoencoder
 from minivid.world import Knobs, film
 
 

@@ -17,7 +17,8 @@ def machine(tmp_path, monkeypatch):
 def test_every_part_is_timed_and_below_what_the_computer_can_do(machine, monkeypatch):
     monkeypatch.setattr(bench, "cold", lambda preset: 2.0)
     figures = bench.bench(machine, repeats=1)
-    for part in ("world", "verifier", "encode", "decode", "sample", "film file", "training step"):
+    for part in ("world", "verifier", "encode", "decode", "encode sound", "decode sound", "sample",
+                 "film file", "training step"):
         rows = [row for name, row in figures["parts"].items() if name.startswith(part)]
         assert rows and all(row["seconds"] > 0 and row["share_of_matmul"] < 1 for row in rows), part
     for name in ("encode, a clip", "decode, a clip", "training step, transformer (batch 8)"):
@@ -47,6 +48,6 @@ def test_a_speedrun_trains_everything_and_touches_nothing(machine, monkeypatch):
                         asked.append(size) or train(name, size, *rest, **options))
     figures = bench.speedrun(0.02, prompts=4, preset="tiny", say=told.append)
     assert dict(os.environ) == before and checkpoints.manifest() == manifest
-    assert asked == [presets.hurried(TINY)] * 3
+    assert asked == [presets.hurried(TINY)] * 4
     assert figures["minutes"] > 0 and 0 <= figures["together"] <= 1
-    assert sum(line.startswith("wrote") for line in told) == 3 and "of 4 prompts" in told[-1]
+    assert sum(line.startswith("wrote") for line in told) == 4 and "of 4 prompts" in told[-1]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import empty_data
+from tiny import empty_data, hardly_trained
 
 from minivid import (
     bench,
@@ -20,6 +20,7 @@ from minivid import (
     cli,
     doctor,
     evaluate,
+    films,
     generate,
     grammar,
     media,
@@ -29,8 +30,9 @@ from minivid import (
     verify,
 )
 from minivid.errors import MinividError
+from minivid.paint import ClipFormat
 from minivid.recipes import RECIPES
-from minivid.world import film
+from minivid.world import Knobs, film
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +41,13 @@ def untrained(tmp_path_factory):
     preset = presets.PRESETS["laptop"]
     with pytest.MonkeyPatch.context() as patch:
         folder = empty_data(tmp_path_factory.mktemp("data"), patch)
-        for name, recipe in RECIPES.items():
-            network = recipe(preset, 0, "cpu")
+        for name in preset.networks:
+            network = RECIPES[name](preset, 0, "cpu")
             path = folder / "checkpoints" / f"{name}-laptop.safetensors"
             checkpoints.save(path, network.model.state_dict(),
                              {"kind": name, "config": network.config()})
             built_on = {n: checkpoints.manifest()[f"{n}-laptop"]["sha256"]
-                        for n in checkpoints.BUILT_ON[name]}
+                        for n in checkpoints.BUILT_ON[name] if n in preset.networks}
             checkpoints.record(name, "laptop", path, built_on=built_on)
     return folder
 
@@ -89,14 +91,14 @@ def test_make_writes_a_film_and_the_way_to_it(here, capsys):
 
 def test_the_strip_shows_the_clock_of_what_is_made_not_of_what_is_given(here, monkeypatch):
     shown = []
-    strip_of = cli.strip_of
+    strip_of = films.strip_of
 
     def looked_at(machine, moments, fmt, prompt):
         monkeypatch.setattr(show, "strip", lambda rows, alt, above, labels: shown.extend(labels))
         strip_of(machine, moments, fmt, prompt)
         return Image.new("RGB", (8, 8))
 
-    monkeypatch.setattr(cli, "strip_of", looked_at)
+    monkeypatch.setattr(films, "strip_of", looked_at)
     Image.new("RGB", (48, 48), "white").save("begin.png")
     assert cli.main(shlex.split("make 'a ball' --steps 4 --from begin.png --strip s.png")) == 0
     assert shown[0] == "t = 0.00" and shown[-1] == "t = 1.00" and shown == sorted(set(shown))
@@ -140,7 +142,8 @@ def test_make_reads_the_film_as_it_was_written(here, capsys, monkeypatch):
         path, torch.zeros_like(video), *rest))  # grey: another film than the one in memory
     seen = []
     read = verify.read
-    monkeypatch.setattr(verify, "read", lambda video, fps: seen.append(video) or read(video, fps))
+    monkeypatch.setattr(verify, "read", lambda video, fps, **sound:
+                        seen.append(video) or read(video, fps, **sound))
     assert cli.main(["make", "a ball", "--steps", "1"]) == 0
     assert seen[-1].shape == (1, 3, 17, 48, 48) and seen[-1].abs().max() < 0.03
 
@@ -172,15 +175,15 @@ def test_make_passes_over_words_it_does_not_know(here, capsys):
 
 def test_words_are_those_that_the_networks_were_taught():
     vocabulary = tuple(word for word in grammar.VOCABULARY if word not in ("face", "says"))
-    said = list(cli.remarks("a red face sayz", vocabulary))
+    said = list(films.remarks("a red face sayz", vocabulary))
     assert said[0].startswith("'face' is not a word these networks were taught")
     assert said[1].startswith("'sayz' is not a word of this world") and "says" not in said[1]
-    assert "says" in " ".join(cli.remarks("a red face sayz", grammar.VOCABULARY))
+    assert "says" in " ".join(films.remarks("a red face sayz", grammar.VOCABULARY))
 
 
 def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, monkeypatch):
-    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--seed", "4"]) == 0
-    assert "not as asked; other noise may do better: --seed 5" in capsys.readouterr().out
+    assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
+    assert "not as asked; other noise may do better" in capsys.readouterr().out
     monkeypatch.setattr(verify, "report", lambda reading, caption: "ok  all together")
     assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
     assert "not as asked" not in capsys.readouterr().out
@@ -194,6 +197,75 @@ def test_make_says_when_a_picture_is_not_of_this_world(here, capsys):
         assert cli.main(["make", "a ball", "--steps", "1", "--from", f"{name}.png"]) == 0
         told = capsys.readouterr().err
         assert ("strange.png: not a picture of this world" in told) == (name == "strange")
+
+
+@pytest.fixture(scope="module")
+def sounding(tmp_path_factory):
+    """A data folder with tiny networks that make sound, if not much else."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("sounding")
+        hardly_trained(folder, patch)
+    return folder
+
+
+@pytest.fixture
+def heard(sounding, here, monkeypatch):
+    """An empty folder to work in, with the tiny networks at hand."""
+    monkeypatch.setenv("MINIVID_DATA", str(sounding))
+    monkeypatch.setenv("MINIVID_PRESET", "tiny")
+    return here
+
+
+def test_films_sound_and_what_is_given_is_kept(heard, capsys):
+    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--strip", "s.png"]) == 0
+    said = capsys.readouterr().out
+    assert "what it hears:\n" in said and "ambience" not in said
+    video, _, audio, rate = media.read_film("film.mp4")
+    assert audio.shape == (1, 8000) and rate == 8000
+    command = ["make", "a red ball bounces by day", "--steps", "1"]
+    assert cli.main([*command, "--video-from", "film.mp4", "-o", "sound.mp4"]) == 0
+    told = capsys.readouterr()
+    assert "film.mp4: read at 24x24, 8 frames a second, 9 frames" in told.err
+    assert "asked by day, sounds" in told.out
+    again, _, other, _ = media.read_film("sound.mp4")
+    assert (again - video).abs().mean() < 0.02 and not torch.allclose(other, audio, atol=1e-3)
+    clip = film([3], ClipFormat(24, 24, 9), Knobs(actions=("bounces",)))
+    media.write_film("real.mp4", clip.video, 8, clip.audio, 8000)
+    assert cli.main([*command, "--audio-from", "real.mp4", "-o", "picture.mp4"]) == 0
+    assert "real.mp4: 1 seconds of sound" in capsys.readouterr().err
+    other, _, sound, _ = media.read_film("picture.mp4")
+    assert torch.corrcoef(torch.cat([sound, clip.audio]))[0, 1] > 0.95
+    assert (other - clip.video).abs().mean() > 0.05
+
+
+def test_only_mp4_holds_sound(heard, capsys):
+    assert cli.main(["make", "a red ball", "--steps", "1", "-o", "a.gif"]) == 0
+    assert "only .mp4 holds sound: it is left out of a.gif" in capsys.readouterr().err
+    assert (heard / "a.gif").is_file()
+
+
+@pytest.mark.parametrize("argv, says", [
+    ("--video-from none.mp4", "no film at none.mp4"),
+    ("--video-from text.mp4", "cut short or holds no film"),
+    ("--video-from short.mp4", "too short"),
+    ("--audio-from text.mp4", "cut short or holds no sound"),
+    ("--audio-from silent.mp4", "no sound track"),
+    ("--audio-from none.wav", "no sound at none.wav"),
+    ("--audio-from silent.mp4 --video-from silent.mp4", "one of --from"),
+    ("--video-from silent.mp4 --seconds 9", "1 seconds at most"),
+])
+def test_what_cannot_be_used_is_said_in_one_line(heard, capsys, argv, says):
+    (heard / "text.mp4").write_text("no film")
+    clip = film([3], ClipFormat(24, 24, 9), sound=False)
+    media.write_film("silent.mp4", clip.video, 8)
+    media.write_film("short.mp4", clip.video[:, :, :2], 8)
+    assert says in fails(capsys, "make", "a ball", "--steps", "1", "-o", "x.mp4", *argv.split())
+    assert not (heard / "x.mp4").exists()
+
+
+def test_silent_networks_say_so(here, capsys):
+    for flag in ("--video-from", "--audio-from"):
+        assert "make silent films" in fails(capsys, "make", "a ball", flag, "x.mp4")
 
 
 @pytest.mark.parametrize("argv, says", [

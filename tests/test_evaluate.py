@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny import TINY, hardly_trained
 
-from minivid import evaluate, variety
+from minivid import evaluate, harmony, variety
 from minivid import grammar as g
-from minivid.pool import TAUGHT
+from minivid.pool import taught
 from minivid.world import Knobs, film
 
 
@@ -20,8 +20,10 @@ def machine(tmp_path_factory):
 
 
 def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
-    for name in ("generate", "extend"):  # mud takes few steps
-        monkeypatch.setattr(evaluate, name, partial(getattr(evaluate, name), steps=2))
+    for module, name in ((evaluate, "generate"), (evaluate, "extend"), (harmony, "generate")):
+        # mud takes few steps
+        monkeypatch.setattr(module, name, partial(getattr(module, name), steps=2))
+    monkeypatch.setattr(evaluate, "BATCH", 4)  # as few films in the smaller rows
     ticks = []
     scores = evaluate.evaluate(machine, prompts=4, seeds=1, tick=ticks.append)
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
@@ -30,6 +32,7 @@ def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
     for name in ("seen, two actors", "never-seen triples", "aspect 48x24", evaluate.ARTICLE):
         assert name in text
     assert scores["groups"]["seen, one actor"]["together"] < 0.5
+    assert scores["sound"].keys() == evaluate.harmony.rows().keys() and "faces: floor" in text
 
 
 def test_never_seen_prompts_name_what_is_new():
@@ -65,7 +68,7 @@ def test_spread_is_one_for_the_same_clips_and_none_where_nothing_is_read():
 
 
 def test_a_training_clip_is_its_own_nearest(machine):
-    clips = film(torch.arange(8), TINY.fmt, TAUGHT).video
+    clips = film(torch.arange(8), TINY.fmt, taught(TINY)).video
     far, which = variety.nearest(clips, TINY)
     assert torch.allclose(far, torch.zeros(8), atol=1e-3) and which.tolist() == list(range(8))
 
@@ -100,6 +103,10 @@ def test_an_evaluation_that_is_broken_off_goes_on_where_it_was(machine, monkeypa
         measured.append(group(*args, **options))
         return measured[-1]
 
+    some = dict(list(evaluate.rows(machine, 2).items())[:4])
+    monkeypatch.setattr(evaluate, "rows", lambda machine, few: some)
+    faces = {"faces": evaluate.harmony.rows()["faces"]}
+    monkeypatch.setattr(evaluate.harmony, "rows", lambda: faces)
     monkeypatch.setattr(evaluate, "group", until_two)
     with pytest.raises(KeyboardInterrupt):
         evaluate.evaluate(machine, 2, 1, notes=notes)

@@ -1,9 +1,12 @@
 """From sentence to film: noise, formats, given beginnings, and clear errors."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import TINY
 
+from minivid.audio import SoundAutoencoder
 from minivid.autoencoder import Autoencoder
 from minivid.errors import FormatError, MinividError, PromptError
 from minivid.generate import Machine, emerge, extend, generate, hold, noises
@@ -17,17 +20,20 @@ from minivid.world import film
 def machine():
     """An untrained machine, whose weights are all non-zero."""
     torch.manual_seed(0)
-    nets = (Autoencoder(TINY.autoencoder), Link(TINY.text), Transformer(TINY.transformer))
+    nets = (Autoencoder(TINY.autoencoder), Link(TINY.text), Transformer(TINY.transformer),
+            SoundAutoencoder(TINY.sound))
     for net in nets:
+        net.eval()
         for p in net.parameters():
             p.data = p.data + 0.05 * torch.randn_like(p)
-    return Machine(*(net.eval() for net in nets), TINY, torch.device("cpu"))
+    return Machine(*nets[:3], TINY, torch.device("cpu"), nets[3])
 
 
 def test_a_film_has_the_asked_size_and_stays_in_range(machine):
     for fmt in (ClipFormat(24, 24, 9), ClipFormat(24, 36, 5), ClipFormat(36, 24, 1)):
         clip = generate(machine, ["a red ball", "a cat at night"], fmt=fmt, steps=2)
         assert clip.video.shape == (2, 3, fmt.frames, fmt.height, fmt.width)
+        assert clip.audio.shape == (2, round(fmt.seconds * 8000))
         assert clip.video.abs().max() <= 1 and clip.caption == ["a red ball", "a cat at night"]
 
 
@@ -39,7 +45,7 @@ def test_a_seed_gives_one_film_whatever_the_batch(machine):
 
 
 def test_noise_can_be_held_while_the_prompt_changes(machine):
-    noise = next(noises([3], TINY.packing()))
+    noise = next(noises([3], TINY.packing(), TINY.used(TINY.packing())))
     steps = list(emerge(machine, ["a blue box"], [0], steps=2, noise=noise))
     assert torch.equal(steps[0].x_t, noise) and len(steps) == 3
 
@@ -55,19 +61,52 @@ def test_given_frames_are_kept_and_the_rest_is_made(machine):
 
 
 def test_held_tokens_stay_bit_for_bit_through_sampling(machine):
-    packing, real = TINY.packing(), film(torch.arange(1), TINY.fmt).video
-    noise = next(noises([0], packing))
-    held, start = hold(machine, noise, torch.zeros(1, packing.pictures), real[:, :, :5], packing)
-    assert start.sum() == 2 * 4 and torch.equal(held[start == 0], noise[start == 0])
-    *_, last = emerge(machine, ["a red ball"], [0], steps=3, noise=noise, beginning=real[:, :, :5])
-    assert torch.equal(last.x_t[start == 1], held[start == 1])
-    assert not torch.equal(last.x_t[start == 0], held[start == 0])
+    packing, real = TINY.packing(), film(torch.arange(1), TINY.fmt)
+    noise = next(noises([0], packing, TINY.used(packing)))
+    assert noise[:, packing.pictures :, 8:].abs().max() == 0  # what only fills tokens up
+    for given, kept in (({"beginning": real.video[:, :, :5]}, 2 * 4),
+                        ({"beginning": real.video[:, :, :5], "audio": real.audio[:, :4000]}, 16),
+                        ({"beginning": real.video}, 3 * 4), ({"audio": real.audio}, 16)):
+        held, start = hold(machine, noise, packing, **given)
+        assert start.sum() == kept and torch.equal(held[start == 0], noise[start == 0])
+        assert not torch.equal(held[start == 1], noise[start == 1])
+        *_, last = emerge(machine, ["a red ball"], [0], steps=3, noise=noise, **given)
+        assert torch.equal(last.x_t[start == 1], held[start == 1])
+        assert not torch.equal(last.x_t[start == 0], held[start == 0])
+
+
+def test_given_sound_is_kept_and_a_picture_made_for_it(machine):
+    real = film(torch.arange(2), TINY.fmt)
+    clip = generate(machine, ["a red ball"] * 2, steps=2, audio=real.audio)
+    assert torch.equal(clip.audio, real.audio) and not torch.equal(clip.video, real.video)
+    clip = generate(machine, ["a red ball"] * 2, steps=2, beginning=real.video)
+    assert torch.equal(clip.video, real.video) and clip.audio.shape == real.audio.shape
+    clip = generate(machine, ["a red ball"] * 2, steps=2, audio=real.audio[:, :4000])
+    assert torch.equal(clip.audio[:, :3800], real.audio[:, :3800])
+
+
+def test_without_coupling_the_picture_knows_nothing_of_the_sound(machine):
+    sounds = film(torch.arange(2), TINY.fmt).audio
+    for coupling, same in ((0.0, True), (1.0, False), (2.0, False)):
+        one, other = (generate(machine, "a red ball", steps=2, audio=sound[None],
+                               coupling=coupling).video for sound in sounds)
+        assert torch.allclose(one, other, atol=1e-5) == same
+
+
+def test_a_leading_picture_is_clean_before_the_sound(machine):
+    steps = list(emerge(machine, ["a red ball"], [0], steps=4, lead=0.5))
+    n, middle = TINY.packing().pictures, steps[2].t[0]
+    assert (middle[:n] > middle[n:].max()).all()
+    assert (steps[-1].t == 1).all() and (steps[0].t == 0).all()
 
 
 @pytest.mark.parametrize("frames", [9, 5, 1])
 def test_extend_keeps_the_beginning_and_reaches_the_length(machine, frames):
     clip = generate(machine, "a red ball", steps=2, fmt=ClipFormat(24, 24, frames))
     long = extend(machine, clip, 25, steps=2)
+    assert long.audio.shape[1] == 3 * 8000
+    kept = max(0, clip.audio.shape[1] - 160)  # then one sound turns into the next
+    assert torch.equal(long.audio[:, :kept], clip.audio[:, :kept])
     assert long.video.shape[2] == 25 and torch.equal(long.video[:, :, :frames], clip.video)
     assert long.video.diff(dim=2).abs().amax((1, 3, 4)).min() > 0  # every frame is a new one
 
@@ -82,4 +121,9 @@ def test_bad_requests_get_one_clear_line(machine):
     with pytest.raises(FormatError, match="cannot begin with"):
         generate(machine, "a cat", steps=1, picture=torch.zeros(3, 36, 24))
     with pytest.raises(FormatError, match="Nothing is left"):
-        generate(machine, "a cat", steps=1, beginning=torch.zeros(1, 3, 9, 24, 24))
+        generate(machine, "a cat", steps=1, beginning=torch.zeros(1, 3, 9, 24, 24),
+                 audio=torch.zeros(1, 8000))
+    with pytest.raises(FormatError, match="1 seconds cannot go with 2 seconds of sound"):
+        generate(machine, "a cat", steps=1, audio=torch.zeros(1, 16000))
+    with pytest.raises(FormatError, match="silent films"):
+        generate(replace(machine, ear=None), "a cat", steps=1, audio=torch.zeros(1, 8000))

@@ -24,10 +24,12 @@ FLOORS = [floor.split() for floor in (
     "world guidance transformer convnet sampling track hear pictures",
     "train presets leftover",
     "pool verify",
-    "recipes course variety sync",
+    "compression course variety sync",
+    "recipes",
     "generate runs exercises ingredients",
+    "harmony",
     "evaluate doctor",
-    "bench",
+    "bench films",
     "cli playground",
 )]
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from minivid import checkpoints
 from minivid import grammar as g
+from minivid.compression import load_autoencoder
 from minivid.errors import PromptError
 from minivid.layers import Layout
 from minivid.pool import UNSEEN, Pool
-from minivid.recipes import load_autoencoder, load_link
+from minivid.recipes import load_link
 from minivid.text import LENGTH, Link, TextConfig, contrast_loss, near_miss, tokenize
 from minivid.world import Knobs, script
 
@@ -80,7 +81,7 @@ def test_the_shipped_link_finds_the_caption_of_a_clip_it_never_saw():
     preset = PRESETS["laptop"]
     autoencoder = load_autoencoder(checkpoints.find("autoencoder", "laptop"))
     link = load_link(checkpoints.find("text", "laptop"))
-    pool = Pool(autoencoder, preset, preset.fmt, UNSEEN + torch.arange(64), "cpu")
+    pool = Pool(autoencoder, None, preset, preset.fmt, UNSEEN + torch.arange(64), "cpu")
     with torch.no_grad():
         clips = link.of_clips(pool.tokens.float(), pool.packing.layout(64))
         ids = tokenize(pool.captions, link.config.vocabulary)

@@ -50,9 +50,18 @@ def test_positions_are_on_one_clock_in_seconds_and_from_the_centre():
     assert layout.extent[0].tolist() == [2.0, 1.0, 1.5]
 
 
-def test_frame_of_names_the_latent_frame_and_leaves_sound_out():
-    packing = Packing(ClipFormat(24, 24, 5), sound=3)
-    assert packing.frame_of().tolist() == [0] * 4 + [1] * 4 + [-1] * 3
+def test_the_beginning_is_so_many_frames_and_as_much_sound():
+    packing = Packing(ClipFormat(24, 24, 9), sound=16)  # 12 patches, a sixteenth of a second each
+    for frames, samples, shown, heard in ((0, 0, 0, 0), (1, 0, 4, 0), (5, 4000, 8, 8),
+                                          (9, 0, 12, 0), (0, 8000, 0, 16), (1, 499, 4, 0)):
+        want = [n < shown for n in range(12)] + [n < heard for n in range(16)]
+        assert packing.beginning(frames, samples, 8000).tolist() == want
+
+
+def test_what_only_fills_tokens_up_is_told_apart():
+    packing = Packing(ClipFormat(24, 24, 5), dim=20, sound=3)
+    used = packing.used(4, 7)
+    assert used.sum(1).tolist() == [16] * 8 + [7] * 3 and used[0, 15] == 1 and used[0, 16] == 0
 
 
 def test_impossible_sizes_get_a_clear_error():

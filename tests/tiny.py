@@ -1,10 +1,12 @@
 """A preset small enough for tests, and a training with it that `torchrun` can start."""
 
 import sys
+from pathlib import Path
 
 import torch
 
 from minivid import checkpoints, distributed, presets, runs, train
+from minivid.audio import SoundConfig
 from minivid.autoencoder import AutoencoderConfig
 from minivid.generate import Machine
 from minivid.paint import ClipFormat
@@ -19,8 +21,9 @@ TINY = presets.Preset(
     held_out=((24, 48), (48, 24)),
     autoencoder=AutoencoderConfig(4, 16, 16, 8),
     transformer=TransformerConfig(dim=16, text_width=32, depth=1),
+    sound=SoundConfig(channels=8, width=16, fine_width=8, depth=(1, 1, 1)),
     pool=64,
-    batch={"autoencoder": 8, "text": 8, "transformer": 8},
+    batch={"autoencoder": 8, "sound": 8, "text": 8, "transformer": 8},
 )
 presets.PRESETS["tiny"] = TINY
 train.low_precision = lambda device: False  # so that results can be compared closely
@@ -43,7 +46,7 @@ def empty_data(folder, patch):
 def hardly_trained(folder, patch) -> Machine:
     """The tiny machine after two steps: its films are mud."""
     empty_data(folder, patch)
-    for name in checkpoints.BUILT_ON:
+    for name in TINY.networks:
         runs.train(name, "tiny", steps=2, say=lambda line: None)
     return Machine.load("tiny", "cpu")
 
@@ -56,7 +59,7 @@ def training(name: str, steps: int, device="cpu") -> Training:
                     cooldown=recipe.cooldown)
 
 
-def main(out: str, name: str) -> None:
+def main(folder: str, *names: str) -> None:
     device = distributed.init_from_env()
     steps = torch.tensor(float(runs.steps_in(RECIPES["autoencoder"](TINY, 0, device),
                                         1.0 + distributed.rank())))
@@ -67,8 +70,11 @@ def main(out: str, name: str) -> None:
         print("kept")
 
     runs.keep = keep
-    runs.train(name, "tiny", steps=6, out=out)
+    leave, distributed.leave = distributed.leave, lambda: None  # one group for all trainings
+    for name in names:
+        runs.train(name, "tiny", steps=6, out=Path(folder) / f"{name}.two")
+    leave()
 
 
-if __name__ == "__main__":  # torchrun tests/tiny.py OUT NAME
+if __name__ == "__main__":  # torchrun tests/tiny.py FOLDER NAME ...
     main(*sys.argv[1:])

@@ -1,0 +1,172 @@
+"""`minivid make`: from a sentence to a film file, what is in it, and what it took."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from minivid.arguments import note
+from minivid.errors import FormatError, MediaError
+from minivid.files import FILM_SUFFIXES, check_writable
+
+ROWS = 5  # of the strip from noise to film
+
+
+def make(args: argparse.Namespace) -> int:
+    """`minivid make`: one film, what the verifier reads in it, and what it took."""
+    output = args.output or free_name()
+    if sum(x is not None for x in (args.picture, args.video_from, args.audio_from)) > 1:
+        raise MediaError("Give one of --from, --video-from and --audio-from.")
+    for path, suffixes in ((output, FILM_SUFFIXES), (args.strip, (".png",))):
+        if path is not None:
+            check_output(path, suffixes, args.force)
+    if args.strip is not None and args.strip.resolve() == output.resolve():
+        raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
+    from minivid import cost, generate, grammar, media
+
+    grammar.words_of(args.prompt)  # one that says nothing is an error at once
+    machine = generate.Machine.load(args.preset)
+    vocabulary = machine.link.config.vocabulary
+    for remark in remarks(args.prompt, vocabulary):
+        note(remark)
+    fmt, frames = clip_format(machine.preset, args.size, args.seconds)
+    given, fmt = what_is_given(args, machine, fmt, frames)
+    options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
+               if value is not None}
+    moments = []
+
+    def on_step(n, step):
+        moments.append(step)
+        if sys.stderr.isatty():
+            print(f"\rstep {n}", end="\r", file=sys.stderr, flush=True)
+
+    def run():
+        clip = generate.generate(machine, args.prompt, args.seed, fmt=fmt, on_step=on_step,
+                                 **given, **options)
+        return generate.extend(machine, clip, frames, args.seed, **options) \
+            if frames > fmt.frames else clip
+
+    clip, bill = cost.measure(run, machine.device)
+    sounds = clip.audio is not None and output.suffix.lower() == ".mp4"
+    if clip.audio is not None and not sounds:
+        note(f"only .mp4 holds sound: it is left out of {output}")
+    media.write_film(output, clip.video, clip.fps, clip.audio if sounds else None, fmt.sample_rate)
+    length = (clip.video.shape[2] - 1) / clip.fps
+    print(f"wrote {output}: {fmt.width}x{fmt.height} pixels, {clip.video.shape[2]} frames, "
+          f"{length:g} seconds, seed {args.seed}")
+    if args.strip is not None:
+        strip_of(machine, moments, fmt, args.prompt).save(args.strip)
+        print(f"wrote {args.strip}: the way from noise to film")
+    say_what_is_in(output, clip, args.prompt, fmt.sample_rate)
+    if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
+        print(f"    but for what was passed over: {', '.join(unknown)}")
+    print(f"it took {bill.words()}")
+    return 0
+
+
+def say_what_is_in(output: Path, clip, prompt: str, rate: int) -> None:
+    """Print what the verifier reads and hears in the film that was written."""
+    from minivid import media, sync, verify
+
+    video, audio = clip.video, None  # an animated PNG holds just that, a GIF nearly
+    if output.suffix.lower() == ".mp4":  # is read back
+        video, _, audio, _ = media.read_film(output)
+    reading = verify.read(video, clip.fps, audio=audio, rate=rate)[0]
+    report = verify.report(reading, prompt)
+    print("what the verifier reads in it:", report, sep="\n")
+    if reading.heard:
+        seconds = (video.shape[2] - 1) / clip.fps
+        print("what it hears:", sync.report(reading, prompt, clip.fps, seconds), sep="\n")
+    if not report.endswith("ok  all together"):
+        print("    not as asked; other noise may do better: give another --seed")
+
+
+def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
+    """The picture, film or sound that is given, made to fit, as options of `generate`; and the
+    format of the film to be made for it. Says what was done to it."""
+    from minivid import fit, media, verify
+
+    path = args.video_from or args.audio_from
+    if path is not None and machine.ear is None:
+        raise MediaError("These networks make silent films: no --video-from, no --audio-from.")
+    if path is not None and frames > fmt.frames:
+        raise MediaError(f"With --video-from or --audio-from a film lasts {fmt.seconds:g} seconds "
+                         "at most.")
+    if args.picture is not None:
+        picture, done = fit.read_picture(args.picture, fmt.height, fmt.width)
+        note(f"{args.picture}: {done}")
+        if verify.read(picture[None, :, None])[0].description is None:
+            note(f"{args.picture}: not a picture of this world, so the film may not go on from it")
+        return {"picture": picture}, fmt
+    if args.video_from is not None:
+        video, fps, _, _ = media.read_film(path)
+        video, done = fit.fit_film(video, fps, fmt.height, fmt.width, fmt.frames, fmt.fps)
+        note(f"{path}: {done}")
+        return {"beginning": video}, machine.preset.format(fmt.height, fmt.width, video.shape[2])
+    if args.audio_from is not None:
+        sound = media.read_sound(path, fmt.sample_rate)
+        sound, done = fit.fit_sound(sound, round(fmt.seconds * fmt.sample_rate), fmt.sample_rate)
+        note(f"{path}: {done}")
+        return {"audio": sound}, fmt
+    return {}, fmt
+
+
+def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
+    """What of a prompt is passed over or not checked, and why, where the networks know the words
+    of `vocabulary`; raises PromptError as `words_of`."""
+    from minivid import grammar, text
+
+    known, unknown = grammar.words_of(prompt, vocabulary)
+    for word, near in unknown.items():
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        whose = "these networks were taught" if word in grammar.VOCABULARY else "of this world"
+        yield f"{word!r} is not a word {whose} and is passed over{hint}"
+    if grammar.crowded(prompt):
+        yield "only two actors fit into a film: the third and later ones are not checked"
+    elif spare := grammar.left_over(prompt):
+        yield (f"fits nowhere and is not checked: {', '.join(map(repr, spare))} (an actor has one "
+               "shape, colour and action, 'and' stands between two; sizes and speeds go with some "
+               "actions only)")
+    if late := known[text.LENGTH:]:
+        yield f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}"
+
+
+def free_name(folder: str | Path = ".") -> Path:
+    """film.mp4, or film-2.mp4, film-3.mp4, ... where that is taken."""
+    path, number = Path(folder) / "film.mp4", 1
+    while path.exists():
+        number += 1
+        path = Path(folder) / f"film-{number}.mp4"
+    return path
+
+
+def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
+    """Raise MediaError before any work is done for a name that would fail after it."""
+    if path.suffix.lower() not in suffixes:
+        raise MediaError(f"Cannot write {path}: end its name in {' or '.join(suffixes)}")
+    if os.path.exists(path) and not force:  # no error where one may not look
+        raise MediaError(f"{path} exists already. Choose another name, or replace it with --force.")
+    check_writable(path, MediaError)
+
+
+def clip_format(preset, size: tuple[int, int] | None, seconds: float | None):
+    """The format of one stretch, and the frames wanted in all (more than it: continue the film)."""
+    width, height = size or (preset.fmt.width, preset.fmt.height)
+    frames = preset.fmt.frames if seconds is None else 1 + 4 * max(
+        1, round(seconds * preset.fmt.fps / 4))
+    if frames > 4096:
+        raise FormatError("A film of that length cannot be made here: keep it under some minutes.")
+    return preset.format(height, width, min(frames, preset.fmt.frames)), frames
+
+
+def strip_of(machine, moments: list, fmt, prompt: str):
+    """The way from noise to film: some moments, and what was believed to be clean at each."""
+    from minivid import show
+
+    packing, last = machine.preset.packing(fmt), len(moments) - 1
+    chosen = sorted({round(i * last / (ROWS - 1)) for i in range(ROWS)})
+    x_t, guesses = ([machine.to_video(getattr(moments[i], part), packing) for i in chosen]
+                    for part in ("x_t", "guess"))
+    labels = [f"t = {float(moments[i].t.min()):.2f}" for i in chosen]  # given frames stay at 1
+    return show.strip(x_t, f"From noise to film: {prompt}", guesses, labels)

@@ -1,0 +1,61 @@
+"""Figures of how sound fits picture: perfect for real clips, chance for exchanged ones."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import TINY, hardly_trained
+
+from minivid import harmony
+from minivid.paint import ClipFormat
+from minivid.world import film
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        yield hardly_trained(tmp_path_factory.mktemp("data"), patch)
+
+
+def test_real_clips_fit_and_with_exchanged_sounds_they_do_not():
+    fmt = ClipFormat()
+    for knobs in (harmony.BOUNCING, harmony.SPEAKING):
+        clips = film(torch.arange(24), fmt, knobs)
+        readings = harmony.through_a_file(clips, fmt)
+        fit = harmony.figures(readings, clips.caption, fmt)
+        wrong = harmony.figures(harmony.exchanged(readings), clips.caption, fmt)
+        assert fit["place"] == 1 and wrong["place"] < 0.6
+        if knobs is harmony.BOUNCING:
+            assert fit["f1"] >= 0.98 and abs(fit["offset_ms"]) < 3 and fit["pitch"] == 1
+            assert wrong["f1"] < 0.6 and wrong["pitch"] < 0.7
+        else:
+            assert fit["syllables"] >= 0.95 and fit["lips"] > 0.95 and abs(fit["lag_ms"]) <= 10
+            assert wrong["syllables"] < 0.2 and wrong["lips"] < 0.7
+
+
+def test_a_sound_that_comes_late_reads_late():
+    fmt = ClipFormat()
+    clips = film(torch.arange(16), fmt, harmony.BOUNCING)
+    late = replace(clips, audio=torch.nn.functional.pad(clips.audio, (240, 0))[:, :16000])
+    on_time, after = (harmony.figures(harmony.through_a_file(c, fmt), c.caption, fmt)
+                      for c in (clips, late))
+    assert after["offset_ms"] - on_time["offset_ms"] == pytest.approx(30, abs=1)
+
+
+def test_what_is_given_stays_and_the_rest_is_made(machine):
+    real = film(torch.arange(3), TINY.fmt, harmony.BOUNCING)
+    for given, kept, made in ((("beginning",), "video", "audio"), (("audio",), "audio", "video")):
+        clip = harmony.make(machine, real, 0, given, TINY.fmt, steps=1)
+        assert torch.equal(getattr(clip, kept), getattr(real, kept))
+        assert not torch.equal(getattr(clip, made), getattr(real, made))
+
+
+def test_a_row_holds_floor_and_ceilings_even_for_mud(machine):
+    rows = {name: harmony.row(machine, n=3, seeds=[0, 1], fmt=TINY.fmt, steps=1, **asked)
+            for name, asked in harmony.rows().items() if "bounces" in name}
+    assert json.loads(json.dumps(rows)) == rows
+    for parts in rows.values():
+        assert parts["asked"] == {"prompts": 3, "seeds": 2} and parts["real"]["f1"] == 1
+    text = harmony.table(rows)
+    assert "bounces, picture for a sound: floor" in text and "hits F1" in text
