@@ -40,7 +40,7 @@ class AutoencoderRecipe:
     """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
 
     kind, ema = "autoencoder", 0.998
-    lr, cooldown = 1.5e-3, 0.9  # at 4e-3 the loss rises again after some hundred steps
+    lr, cooldown = 1.5e-3, 0.9
     noise = 0.4  # the most that is added to latents, as a share of their spread
 
     def __init__(self, preset: Preset, seed: int, device):
@@ -159,7 +159,4 @@ class SoundRecipe:
 def load_ear(path, device="cpu") -> SoundAutoencoder:
     """The sound's autoencoder of a checkpoint, ready for use. Raises `CheckpointError` as `load`
     does."""
-    def build(depth, **config):
-        return SoundAutoencoder(SoundConfig(depth=tuple(depth), **config))
-
-    return load(path, "sound", build, device)
+    return load(path, "sound", lambda **config: SoundAutoencoder(SoundConfig(**config)), device)
