@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 
 from . import cost, media, verify
-from .evaluate import make_all, obeyed, prompts_for, read_films
+from .batches import make_all, read_films
+from .evaluate import obeyed, prompts_for
 from .generate import GUIDANCE, STEPS, Machine, generate
 from .presets import choose, hurried
 from .recipes import RECIPES

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,18 +11,19 @@ from statistics import mean
 
 import torch
 
-from . import checkpoints, cost, files, harmony, media, variety, verify
+from . import checkpoints, cost, files, harmony, variety, verify
 from . import grammar as g
 from .autoencoder import GROUP
+from .batches import BATCH, make_all, read_films, through_the_autoencoders
 from .errors import MinividError
-from .generate import MEMORY, Machine, extend, generate
+from .generate import MEMORY, Machine, extend
 from .paint import ClipFormat
 from .pool import UNSEEN
 from .world import Clip, Knobs, film, script
 
 Tensor = torch.Tensor
 ARTICLE = "a cat riding a bicycle in the rain"
-BATCH, PART = 16, 64  # films made together; films made before they are read
+PART = 64  # films made before they are read
 
 
 def prompts_for(knobs: Knobs, n: int, fmt: ClipFormat, start: int = 0) -> tuple[list[str], Tensor]:
@@ -47,33 +45,6 @@ def novelties(caption: str) -> set[str | None]:
     return {g.novelty(actor, told.place) for actor in told.actors}
 
 
-def read_films(video: Tensor, fmt: ClipFormat) -> list[verify.Reading]:
-    """Read clips as they come back from the film files that `minivid make` writes."""
-
-    def through_a_file(n: int) -> Tensor:
-        path = Path(folder) / f"{n}.mp4"
-        media.write_film(path, video[n], fmt.fps)
-        return media.read_film(path)[0]
-
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
-        films = list(threads.map(through_a_file, range(len(video))))
-    return verify.read(torch.cat(films), fmt.fps)
-
-
-def make_all(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat, tick=None,
-             beginning: Tensor | None = None, **options) -> Clip:
-    """Generate in batches, one film a prompt."""
-    videos = []
-    for at in range(0, len(prompts), BATCH):
-        begin = None if beginning is None else beginning[at : at + BATCH]
-        part = prompts[at : at + BATCH]
-        clip = generate(machine, part, seed + at, fmt=fmt, beginning=begin, **options)
-        videos.append(clip.video)
-        if tick:
-            tick(len(part))
-    return Clip(torch.cat(videos), None, prompts, None, fmt.fps)
-
-
 def obeyed(readings: list, captions: list[str]) -> dict[str, float]:
     """Shares of clips: everything right together, and part by part."""
     scores = verify.score(readings, captions)
@@ -88,7 +59,8 @@ def ceilings(machine: Machine, knobs: Knobs, seeds: Tensor, prompts: list[str],
     Held against their prompts, and "in full" against all that is so.
     """
     row = {}
-    for name, copy in (("autoencoder", partial(through_the_autoencoder, machine, fmt)),
+    for name, copy in (("autoencoder", lambda video:
+                        through_the_autoencoders(machine, fmt, video)[0]),
                        ("real", lambda video: video)):
         real = (film(part, fmt, knobs, sound=False).video for part in seeds.split(PART))
         readings = [reading for video in real for reading in read_films(copy(video), fmt)]
@@ -134,13 +106,6 @@ def group(machine: Machine, knobs: Knobs, n: int, seeds: list[int], fmt: ClipFor
     row |= {part: mean(run[part] for run in runs) for part in runs[0]}
     return row | {"prompts": n, "seeds": len(seeds), "floor": mean(floors),
                   "each": [run["together"] for run in runs]}
-
-
-def through_the_autoencoder(machine: Machine, fmt: ClipFormat, video: Tensor) -> Tensor:
-    """Clips (B, 3, F, H, W) encoded and decoded again."""
-    packing = machine.preset.packing(fmt)
-    return torch.cat([machine.to_video(machine.to_tokens(part, packing), packing)
-                      for part in video.split(BATCH)])
 
 
 def halves_exchanged(video: Tensor, place: Tensor) -> Tensor:

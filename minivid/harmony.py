@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from . import grammar as g
-from . import media, sync, verify
-from .generate import Machine, generate
+from . import sync, verify
+from .batches import make_all, read_films, through_the_autoencoders
+from .generate import Machine
 from .paint import ClipFormat
 from .pool import UNSEEN
-from .world import Clip, Knobs, film
+from .world import Knobs, film
 
 Tensor = torch.Tensor
-BATCH = 16  # films made together
 BOUNCING = Knobs(actions=(g.ACTIONS[g.BOUNCES],))
 SPEAKING = Knobs(cast="one", actions=(g.ACTIONS[g.SAYS],))
 # what is made, for what is given of the real clip
 WAYS = {"both at once": (), "sound for a picture": ("beginning",),
         "picture for a sound": ("audio",)}
-
-
-def through_a_file(clip: Clip, fmt: ClipFormat) -> list[verify.Reading]:
-    """What is seen and heard in clips as they come back from files as `minivid make` writes."""
-
-    def one(n: int) -> tuple[Tensor, Tensor]:
-        path = Path(folder) / f"{n}.mp4"
-        media.write_film(path, clip.video[n], fmt.fps, clip.audio[n], fmt.sample_rate)
-        video, _, audio, _ = media.read_film(path)
-        return video, audio
-
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as threads:
-        films, sounds = zip(*threads.map(one, range(len(clip.video))))
-    return verify.read(torch.cat(films), fmt.fps, audio=torch.cat(sounds), rate=fmt.sample_rate)
 
 
 def figures(readings: list[verify.Reading], captions: list[str], fmt: ClipFormat) -> dict:
@@ -52,46 +34,21 @@ def exchanged(readings: list[verify.Reading]) -> list[verify.Reading]:
     return [replace(r, heard=h) for r, h in zip(readings, heard[1:] + heard[:1])]
 
 
-def make(machine: Machine, real: Clip, seed: int, given: tuple[str, ...], fmt: ClipFormat,
-         tick: Callable[[int], None] | None = None, **options) -> Clip:
-    """Films for the captions of real clips, of which "beginning" (all frames) or "audio" is
-    given."""
-    videos, sounds = [], []
-    for at in range(0, len(real.caption), BATCH):
-        part = slice(at, at + BATCH)
-        parts = {"beginning": real.video[part], "audio": real.audio[part]}
-        made = generate(machine, real.caption[part], seed + at, fmt=fmt,
-                        **{name: parts[name] for name in given}, **options)
-        videos.append(made.video)
-        sounds.append(made.audio)
-        if tick:
-            tick(len(made.video))
-    return Clip(torch.cat(videos), torch.cat(sounds), real.caption, None, fmt.fps)
-
-
-def through_the_autoencoders(machine: Machine, clip: Clip, fmt: ClipFormat) -> Clip:
-    """Clips encoded and decoded again, picture and sound."""
-    packing, videos, sounds = machine.preset.packing(fmt), [], []
-    for video, audio in zip(clip.video.split(BATCH), clip.audio.split(BATCH)):
-        tokens = machine.to_tokens(video, packing, audio)
-        videos.append(machine.to_video(tokens, packing))
-        sounds.append(machine.to_audio(tokens, packing))
-    return Clip(torch.cat(videos), torch.cat(sounds), clip.caption, None, clip.fps)
-
-
 def row(machine: Machine, knobs: Knobs, n: int, seeds: list[int], given: tuple[str, ...],
         fmt: ClipFormat, tick=None, **options) -> dict[str, dict]:
     """Figures of made clips, of the same with exchanged sounds (floor), and of real ones, through
     the autoencoders too (ceilings): {"made": {...}, "floor": ..., "autoencoders": ..., "real": ...}
     """
     real = film(UNSEEN + (1 << 21) + torch.arange(n), fmt, knobs)
-    copies = {"autoencoders": through_the_autoencoders(machine, real, fmt), "real": real}
-    out = {name: figures(through_a_file(copy, fmt), real.caption, fmt)
-           for name, copy in copies.items()}
-    made = []
+    copies = {"autoencoders": through_the_autoencoders(machine, fmt, real.video, real.audio),
+              "real": (real.video, real.audio)}
+    out = {name: figures(read_films(video, fmt, audio), real.caption, fmt)
+           for name, (video, audio) in copies.items()}
+    made, known = [], {"beginning": real.video, "audio": real.audio}
     for seed in seeds:
-        clip = make(machine, real, seed * 100_003, given, fmt, tick, **options)
-        made += through_a_file(clip, fmt)
+        clip = make_all(machine, real.caption, seed * 100_003, fmt, tick,
+                        **{name: known[name] for name in given}, **options)
+        made += read_films(clip.video, fmt, clip.audio)
     captions = real.caption * len(seeds)
     return {"made": figures(made, captions, fmt), "floor": figures(exchanged(made), captions, fmt),
             **out, "asked": {"prompts": n, "seeds": len(seeds)}}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import TINY, hardly_trained
 
-from minivid import evaluate, harmony, variety
+from minivid import batches, evaluate, variety
 from minivid import grammar as g
 from minivid.pool import taught
 from minivid.world import Knobs, film
@@ -20,7 +20,7 @@ def machine(tmp_path_factory):
 
 
 def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
-    for module, name in ((evaluate, "generate"), (evaluate, "extend"), (harmony, "generate")):
+    for module, name in ((batches, "generate"), (evaluate, "extend")):
         # mud takes few steps
         monkeypatch.setattr(module, name, partial(getattr(module, name), steps=2))
     monkeypatch.setattr(evaluate, "BATCH", 4)  # as few films in the smaller rows
@@ -92,8 +92,8 @@ def test_films_are_begun_with_clips_of_their_own_prompts(machine):
 
 
 def test_an_evaluation_that_is_broken_off_goes_on_where_it_was(machine, monkeypatch, tmp_path):
-    for name in ("generate", "extend"):
-        monkeypatch.setattr(evaluate, name, partial(getattr(evaluate, name), steps=1))
+    for module, name in ((batches, "generate"), (evaluate, "extend")):
+        monkeypatch.setattr(module, name, partial(getattr(module, name), steps=1))
     notes, measured = tmp_path / "scores.json", []
     group = evaluate.group
 

@@ -8,6 +8,7 @@ import torch
 from tiny import TINY, hardly_trained
 
 from minivid import harmony
+from minivid.batches import make_all, read_films
 from minivid.paint import ClipFormat
 from minivid.world import film
 
@@ -22,7 +23,7 @@ def test_real_clips_fit_and_with_exchanged_sounds_they_do_not():
     fmt = ClipFormat()
     for knobs in (harmony.BOUNCING, harmony.SPEAKING):
         clips = film(torch.arange(24), fmt, knobs)
-        readings = harmony.through_a_file(clips, fmt)
+        readings = read_films(clips.video, fmt, clips.audio)
         fit = harmony.figures(readings, clips.caption, fmt)
         wrong = harmony.figures(harmony.exchanged(readings), clips.caption, fmt)
         assert fit["place"] == 1 and wrong["place"] < 0.6
@@ -38,15 +39,15 @@ def test_a_sound_that_comes_late_reads_late():
     fmt = ClipFormat()
     clips = film(torch.arange(16), fmt, harmony.BOUNCING)
     late = replace(clips, audio=torch.nn.functional.pad(clips.audio, (240, 0))[:, :16000])
-    on_time, after = (harmony.figures(harmony.through_a_file(c, fmt), c.caption, fmt)
+    on_time, after = (harmony.figures(read_films(c.video, fmt, c.audio), c.caption, fmt)
                       for c in (clips, late))
     assert after["offset_ms"] - on_time["offset_ms"] == pytest.approx(30, abs=1)
 
 
 def test_what_is_given_stays_and_the_rest_is_made(machine):
     real = film(torch.arange(3), TINY.fmt, harmony.BOUNCING)
-    for given, kept, made in ((("beginning",), "video", "audio"), (("audio",), "audio", "video")):
-        clip = harmony.make(machine, real, 0, given, TINY.fmt, steps=1)
+    for given, kept, made in (("beginning", "video", "audio"), ("audio", "audio", "video")):
+        clip = make_all(machine, real.caption, 0, TINY.fmt, **{given: getattr(real, kept)}, steps=1)
         assert torch.equal(getattr(clip, kept), getattr(real, kept))
         assert not torch.equal(getattr(clip, made), getattr(real, made))
 

@@ -27,6 +27,7 @@ FLOORS = [floor.split() for floor in (
     "compression course variety sync",
     "recipes",
     "generate runs exercises ingredients",
+    "batches",
     "harmony",
     "evaluate doctor",
     "bench films",
