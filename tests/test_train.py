@@ -15,6 +15,7 @@ from minivid import checkpoints, compression, ingredients, pool, presets, recipe
 from minivid import grammar as g
 from minivid.autoencoder import autoencoder_loss
 from minivid.errors import CheckpointError, MinividError
+from minivid.layers import PICTURE
 from minivid.pool import UNSEEN, seeds_for
 from minivid.recipes import RECIPES, noise_levels
 from minivid.train import Training, optimizers_for, schedule
@@ -375,6 +376,23 @@ def test_where_there_is_sound_it_has_a_level_of_its_own_in_every_fifth_step():
     assert torch.corrcoef(torch.stack([picture[both, 0], sound[both, 0]]))[0, 1].abs() < 0.05
     silent = noise_levels(2, TINY.packing(heard=False), 9, torch.Generator().manual_seed(0), 1.0)
     assert silent.shape == (9,) and (silent < 1).all()
+
+
+def test_sound_counts_half_fills_up_with_nothing_and_is_hidden_at_times(folder, monkeypatch):
+    train_all(["autoencoder", "sound", "text"])
+    recipe, seen = RECIPES["transformer"](TINY, 0, "cpu"), []
+    recipe.prepare()
+    recipe.batch = 400
+    monkeypatch.setattr(recipes, "flow_loss", lambda *what: seen.append(what))
+    for step in range(5):
+        recipe.loss(recipe.model, step, torch.Generator().manual_seed(0))
+    for step, (_, clean, given, _, noise, weight) in enumerate(seen):
+        picture = given.layout.kind == PICTURE
+        assert (weight[picture] == 1).all() and (weight[~picture] == recipe.loudness).all()
+        for x in (clean, noise):  # 8 of a token's 16 numbers
+            assert x[~picture][:, 8:].abs().max() == 0 and x[~picture][:, :8].abs().max() > 1
+        hidden = given.apart.float().mean()
+        assert 0.18 < hidden < 0.32 if step == 2 else hidden == 0
 
 
 def test_what_is_hardest_is_shown_more_often():

@@ -102,6 +102,19 @@ def test_walls_are_seen_though_distances_between_tokens_stay(model):
     assert not torch.allclose(model(x, t, given), model(x, t, shifted), atol=1e-3)
 
 
+def test_the_centre_is_seen_however_far_the_edges_are():
+    net = Transformer(TransformerConfig(dim=16, text_width=32, depth=1))
+    with torch.no_grad():
+        net.walls.weight[:, : 6 * 12] = 0  # distances to start, end and edges
+    small, wide = (Packing(ClipFormat(24, width, 5), dim=16).layout(1) for width in (24, 72))
+    across = small.positions[0, :, 1:], wide.positions[0, :, 1:]
+    here, there = net.address(small)[0], net.address(wide)[0]
+    for n, place in enumerate(across[0]):
+        same = (across[1] == place).all(1)
+        assert same.any() and torch.allclose(there[same], here[n].expand_as(there[same]), atol=1e-6)
+    assert (here[0] - here[1]).abs().max() > 0.01  # the left patch and the right one
+
+
 def test_angles_are_not_rounded_under_autocast():
     rotary, where = Rotary((0.8, 25.0, 4)), torch.tensor([[[1.8125], [1.7]]])
     with torch.autocast("cpu", torch.bfloat16):
