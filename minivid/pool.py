@@ -20,13 +20,13 @@ UNSEEN = 1 << 40  # seeds from here on are never trained on
 # walk behind a wall three times, bounces twice.
 HARDER = {g.CIRCLES: 4, g.PASSES: 3, g.BOUNCES: 2}
 TAUGHT = Knobs(actions=tuple(a for n, a in enumerate(g.WORDLESS) for _ in range(HARDER.get(n, 1))))
-SPOKEN = (g.ACTIONS[g.SAYS],) * 3
+HEARD = (g.ACTIONS[g.SAYS],) * 4 + (g.ACTIONS[g.BOUNCES],) * 4  # more often where there is sound
 
 
 def taught(preset: Preset) -> Knobs:
     """Of what kind the clips are that a preset's networks learn from: faces speak only where it can
     be heard."""
-    actions = TAUGHT.actions + SPOKEN if preset.sound else TAUGHT.actions
+    actions = TAUGHT.actions + HEARD if preset.sound else TAUGHT.actions
     return replace(TAUGHT, cast=preset.cast, actions=actions)
 
 

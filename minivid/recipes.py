@@ -82,13 +82,16 @@ def load_link(path, device="cpu") -> Link:
 # ---------------------------------------------------------------- transformer
 
 
+APART = (1, 2)  # of each five steps, those in which picture and sound have a noise level each
+
+
 def noise_levels(step: int, packing: Packing, batch: int, dice: torch.Generator,
                  shift: float, kind: str = "logit_normal") -> Tensor:
     """Mostly one noise level for a whole clip (B,); in some steps one for each token (B, N).
 
     In every fifth step the first one, two or three latent frames are already clean (t = 1), and
     what is heard up to then: so one network also learns to film a picture, and to continue a clip.
-    Where there is sound, in every other fifth step picture and sound have a level each, and in half
+    Where there is sound, in two more steps of five picture and sound have a level each, and in half
     of the clips one of them is clean: so it learns to make either for the other. (Levels of whole
     clips are cheaper.)
     """
@@ -100,7 +103,7 @@ def noise_levels(step: int, packing: Packing, batch: int, dice: torch.Generator,
         clean = torch.stack([packing.beginning(n, (n - 1) * fmt.sample_rate // fmt.fps,
                                                fmt.sample_rate) for n in frames])
         return torch.where(clean, 1.0, t[:, None])
-    if step % 5 == 2 and packing.sound:
+    if step % 5 in APART and packing.sound:
         both = torch.stack([t, sample_t(batch, dice, kind, shift)], 1)  # picture's, sound's
         clean = torch.randint(4, (batch, 1), generator=dice) == torch.arange(2)
         return torch.where(clean, 1.0, both)[:, packing.layout(1).kind[0]]
@@ -113,7 +116,7 @@ class TransformerRecipe:
     kind, ema, lr, cooldown = "transformer", 0.995, 5e-3, 0.4
     drop, shift, levels = 0.1, 1.5, "logit_normal"
     apart = 0.25  # of the clips whose kinds have a level each, those whose kinds are hidden
-    loudness = 0.5  # weight of a token of sound, where one of picture has 1
+    loudness = 1.0  # weight of a token of sound, where one of picture has 1
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
@@ -152,7 +155,7 @@ class TransformerRecipe:
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
         noise = torch.randn(self.batch, *pool.tokens.shape[1:], generator=dice)
         noise = noise * self.preset.used(pool.packing)
-        hidden = torch.rand(self.batch, generator=dice) < self.apart * (step % 5 == 2)
+        hidden = torch.rand(self.batch, generator=dice) < self.apart * (step % 5 in APART)
         rows, t, dropped, noise, hidden = (mine(x).to(self.device) for x in
                                            (rows, t, dropped, noise, hidden))
         text, mask = (x[rows] for x in self.text[self.pools.index(pool)])

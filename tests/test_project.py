@@ -21,7 +21,7 @@ FLOORS = [floor.split() for floor in (
     "errors files arguments",
     "grammar dice paint layers muon cost media checkpoints distributed claims",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes show fit",
-    "world guidance transformer convnet sampling track hear pictures",
+    "world guidance transformer convnet sampling track hear pictures ball",
     "train presets leftover",
     "pool verify",
     "compression course variety sync",

@@ -1,0 +1,65 @@
+"""A ball's film and tone tell the same moments; the judge finds none where no ball bounces."""
+
+import pytest
+import torch
+
+from minivid.ball import FORMAT, balls, contacts, draw, flight, heights, read
+from minivid.hear import find_hits
+
+REAL = balls(range(64))
+
+
+def apart(times, others):
+    """Seconds between the moments of two lists of clips, those near the film's ends left out."""
+    inside = [[t for t in row if 0.05 < t < FORMAT.seconds - 0.05] for row in times]
+    return [min((abs(t - o) for o in found), default=9.0)
+            for row, found in zip(inside, others) for t in row]
+
+
+def test_seeds_give_the_same_clips_in_any_batch():
+    some = balls(torch.tensor([5, 0]))
+    assert torch.equal(some.video, REAL.video[[5, 0]])
+    assert torch.allclose(some.audio, REAL.audio[[5, 0]]) and some.hits == [REAL.hits[5],
+                                                                            REAL.hits[0]]
+
+
+def test_a_contact_is_where_the_height_is_nought():
+    top = torch.tensor([2.5, 4.0], dtype=torch.float64)
+    phase = torch.tensor([0.25, 0.0], dtype=torch.float64)
+    assert contacts(top, phase)[0][0] == pytest.approx(0.75 * float(flight(top)[0]))
+    assert contacts(top, phase)[1][0] == pytest.approx(float(flight(top)[1]))
+    assert heights(top, phase).amax() <= 4 and heights(top, phase)[1, 0] == 0
+
+
+def test_the_judge_finds_the_moments_in_the_picture():
+    off = apart(REAL.hits, read(REAL.video))
+    assert len(off) > 200 and max(off) < 0.02 and sum(off) / len(off) < 0.004
+
+
+def test_the_tones_are_at_the_moments_of_contact():
+    heard = [[at for at, *_ in row] for row in find_hits(REAL.audio, FORMAT.sample_rate)]
+    off = apart(REAL.hits, heard)
+    assert sum(x < 0.005 for x in off) / len(off) > 0.98
+    assert sum(map(len, heard)) <= sum(map(len, REAL.hits)) + 1
+
+
+def test_a_film_cut_short_is_read_as_earlier():
+    """From frame 4 on, all contacts are half a second sooner."""
+    longer = heights(*(torch.tensor([x], dtype=torch.float64) for x in (4.0, 0.3)))
+    assert longer.shape == (1, FORMAT.frames)
+    lasts = flight(torch.tensor([4.0], dtype=torch.float64))
+    later = (0.3 + 0.5 / lasts) % 1
+    top, x = torch.tensor([4.0], dtype=torch.float64), torch.tensor([4.0])
+    first, second = (read(draw(heights(top, phase), x))[0]
+                     for phase in (torch.tensor([0.3], dtype=torch.float64), later))
+    expected = [t - 0.5 for t in first if t > 0.55]
+    assert all(min(abs(t - o) for o in second) < 0.01 for t in expected)
+
+
+def test_noise_stillness_and_exchanged_frames_are_no_bouncing_ball():
+    noise = torch.randn(REAL.video.shape, generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(FORMAT.frames, generator=torch.Generator().manual_seed(1))
+    still = REAL.video[:, :, :1].expand_as(REAL.video)
+    for film in (noise, still, -torch.ones_like(still)):
+        assert not any(read(film))
+    assert sum(map(bool, read(REAL.video[:, :, order]))) < 6
