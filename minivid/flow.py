@@ -15,6 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from minivid.distributed import all_mean
 from minivid.errors import MinividError
 
 
@@ -110,7 +111,8 @@ def flow_loss(
     if weight is not None:
         counts = counts * spread(weight, error)
     counts = counts.expand_as(error)
-    return (error * counts).sum() / counts.sum().clamp(min=1e-8)
+    total = all_mean(counts.sum())  # several processes share a batch: each number counts alike
+    return (error * counts).sum() / total.clamp(min=1e-8)
 
 
 class IdealDenoiser:
