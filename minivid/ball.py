@@ -1,7 +1,7 @@
 """One ball, its film and its tone: the smallest world in which picture and sound can agree.
 
 A ball falls, bounces and falls again on 8 x 8 pixels, and each time it meets the ground a bar is
-struck. How high it flies and when it first lands is drawn by the seed. The judge finds the moments
+struck. How high it flies, where, and when it first lands is drawn by the seed. The judge finds the moments
 of contact in the picture by fitting the arc of a flight to where the ball is seen; `hear` finds
 those in the sound.
 """
@@ -21,7 +21,6 @@ FORMAT = ClipFormat(8, 8, 17, 8)
 RADIUS = 1.3  # pixels
 LOW, HIGH = 2.2, 5.2  # pixels that a ball may fly above the ground
 HANG = 0.28  # seconds in the air, over the root of the height in pixels
-NEAR = 0.6  # pixels, root mean square, from a flight, and at most half of how much it moves
 
 
 @dataclass
@@ -90,7 +89,7 @@ def read(video: Tensor) -> list[list[float]]:
     grid = torch.meshgrid(torch.linspace(LOW - 0.5, HIGH + 0.5, 66).double(),
                           torch.arange(48).double() / 48, indexing="ij")
     top, phase = (part.reshape(1, -1) for part in grid)
-    for width in (None, (0.08, 0.02), (0.02, 0.005), (0.005, 0.001)):
+    for width in (None, (0.08, 0.02), (0.02, 0.005)):
         if width:  # look closer around the best so far
             step = torch.arange(-2, 3).double() / 2
             near = torch.cartesian_prod(step * width[0], step * width[1])
@@ -99,6 +98,5 @@ def read(video: Tensor) -> list[list[float]]:
         best = off.argmin(1, keepdim=True)
         top, phase = (part.expand_as(off).gather(1, best)[:, 0] for part in (top, phase))
     found = contacts(top, phase % 1)
-    error, moves = off.amin(1).sqrt(), seen.std(1)
-    flies = (error < NEAR) & (error < moves / 2)
+    flies = off.amin(1).sqrt() < seen.std(1) / 2  # a flight must explain most of how it moves
     return [times if sure else [] for times, sure in zip(found, flies.tolist())]
