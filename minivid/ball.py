@@ -1,9 +1,9 @@
 """One ball, its film and its tone: the smallest world in which picture and sound can agree.
 
 A ball falls, bounces and falls again on 8 x 8 pixels, and each time it meets the ground a bar is
-struck. How high it flies, where, and when it first lands is drawn by the seed. The judge finds the moments
-of contact in the picture by fitting the arc of a flight to where the ball is seen; `hear` finds
-those in the sound.
+struck. How high it flies, where, and when it first lands is drawn by the seed. The judge finds the
+moments of contact in the picture by fitting the arc of a flight to where the ball is seen; `hear`
+finds those in the sound.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def test_a_contact_is_where_the_height_is_nought():
 
 def test_the_judge_finds_the_moments_in_the_picture():
     off = apart(REAL.hits, read(REAL.video))
-    assert len(off) > 200 and max(off) < 0.02 and sum(off) / len(off) < 0.004
+    assert len(off) > 200 and max(off) < 0.004 and sum(off) / len(off) < 0.001
 
 
 def test_the_tones_are_at_the_moments_of_contact():
