@@ -1,4 +1,4 @@
-"""Several GPUs or machines: what `torchrun` says about this process, and two calls for training."""
+"""Several GPUs or machines: what `torchrun` says about this process, and how training shares."""
 
 import os
 
@@ -38,34 +38,56 @@ def init_from_env() -> torch.device:
 
 
 def leave() -> None:
-    """Leave the group, all together; call it at the end of a training.
-
-    A wrapped model keeps the group's threads alive: let go of it before Python itself ends (as at
-    the end of a function), or one of them may still hold a tensor then, and crash.
-    """
+    """Leave the group, all together; call it at the end of a training."""
     if world_size() > 1 and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 
-def wrap(model: nn.Module) -> nn.Module:
-    """The model with gradients averaged over all processes (DDP); itself where there is one.
+@torch.no_grad()
+def share_weights(model: nn.Module) -> None:
+    """Give every process the weights of the first."""
+    if world_size() > 1:
+        for x in model.state_dict().values():
+            torch.distributed.broadcast(x, src=0)
 
-    Li et al. 2020, arXiv 2006.15704.
+
+@torch.no_grad()
+def average_gradients(model: nn.Module) -> None:
+    """Put the mean of all processes' gradients in place of each one's own, in a single message.
+
+    One that no process has (a silent batch leaves sound's matrices out) stays None. torch's own
+    DistributedDataParallel does this during the backward pass, bucket by bucket; our networks are
+    too small to gain by it, and it keeps gloo's threads alive, which may crash Python as it ends.
     """
     if world_size() == 1:
-        return model
-    device = next(model.parameters()).device
-    return nn.parallel.DistributedDataParallel(
-        model, device_ids=[device] if device.type == "cuda" else None,
-        find_unused_parameters=True)  # a silent clip leaves sound's matrices out
+        return
+    weights = list(model.parameters())
+    had = torch.tensor([w.grad is not None for w in weights], device=weights[0].device)
+    parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights] + [had]
+    message = torch.cat([part.flatten().float() for part in parts])
+    torch.distributed.all_reduce(message)
+    *means, had = (message / world_size()).split([part.numel() for part in parts])
+    for weight, mean, some in zip(weights, means, had.tolist(), strict=True):
+        if some:
+            weight.grad = mean.view_as(weight).to(weight.dtype)
+
+
+class Mean(torch.autograd.Function):
+    """The mean over all processes; its gradient is the mean of theirs."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+        total = x.clone()
+        torch.distributed.all_reduce(total)
+        return total / world_size()
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> torch.Tensor:
+        return Mean.apply(grad)
 
 
 def all_mean(x: torch.Tensor) -> torch.Tensor:
     """The mean of `x`, any shape, over all processes; `x` itself where there is one. Gradients flow
     back to every process."""
-    if world_size() == 1:
-        return x
-    from torch.distributed.nn.functional import all_reduce
-
-    return all_reduce(x.clone()) / world_size()
+    return x if world_size() == 1 else Mean.apply(x)

@@ -104,7 +104,7 @@ class Training:
         self.device = next(model.parameters()).device
         self.optimizers = optimizers_for(model, lr)
         self.average = [p.detach().clone() for p in model.parameters()] if ema else []
-        self.wrapped = distributed.wrap(model)
+        distributed.share_weights(model)
         self.peak = None
 
     def fit(self, until: int | None = None) -> Iterator[Progress]:
@@ -128,8 +128,9 @@ class Training:
             optimizer.zero_grad()
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.step)
         with autocast(self.device):
-            loss = self.loss(self.wrapped, self.step, dice)
+            loss = self.loss(self.model, self.step, dice)
             loss.backward()
+        distributed.average_gradients(self.model)
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
