@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import torch
 
 from .dice import Dice
+from .hear import find_hits
 from .paint import ClipFormat
 from .sounds import NOTES, RING, lay, strike
+from .sync import Sync, paired
 
 Tensor = torch.Tensor
 FORMAT = ClipFormat(8, 8, 17, 8)
@@ -77,6 +79,16 @@ def draw(height: Tensor, x: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------- the judge
+
+
+def agreement(video: Tensor, audio: Tensor) -> list[Sync]:
+    """How the contacts seen in films (B, 1, F, 8, 8) and the tones of audio (B, S) fit each other.
+
+    Where no ball bounces, nothing is seen: `seen` is 0.
+    """
+    films = zip(read(video), find_hits(audio, FORMAT.sample_rate))
+    return [paired([(at, "ball") for at in seen], [(at, "ball") for at, *_ in heard],
+                   FORMAT.fps, FORMAT.seconds) for seen, heard in films]
 
 
 def read(video: Tensor) -> list[list[float]]:

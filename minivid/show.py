@@ -11,12 +11,14 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from minivid import media
 from minivid.claims import Claim
 from minivid.errors import MinividError
+from minivid.hear import spectrum
 
 WIDTH = 960                 # pixels: a notebook's column
 MARGIN, GAP = 8, 2          # around a picture, and between the parts of it
@@ -134,6 +136,62 @@ def grid(pictures: Tensor | Sequence[Tensor], alt: str, labels: Sequence[str] | 
         middle = MARGIN + (row + 0.5) * (height - 2 * MARGIN) / len(rows)
         draw.text((MARGIN, middle), name, INK, _font(), anchor="lm")
     return Picture(paper, alt)
+
+
+def score(clips: Sequence[tuple[Tensor, Tensor, Sequence[float], Sequence[float]]], fps: float,
+          rate: int, alt: str, labels: Sequence[str] | None = None) -> Picture:
+    """Picture and sound on one clock, as a musical score: frames above, their sound below.
+
+    A clip is its video (3 or 1, F, H, W), its audio (S,) at `rate` Hz, and the seconds at which
+    something is seen (circles) and heard (triangles). Of the sound, time runs to the right, pitch
+    upward to 4000 Hz; what is loud is dark. `labels` stand to the left of each clip.
+    """
+    labels = [""] * len(clips) if labels is None else list(labels)
+    left = MARGIN + max([_wide("seen"), *map(_wide, labels)]) + MARGIN
+    films = [_video(video) for video, *_ in clips]
+    most, height, width, _ = films[0].shape
+    pace = (WIDTH - left - MARGIN) / most  # pixels from one frame to the next
+    each = -(-width // int(pace)) if width > pace else 1  # every so many frames is shown
+    scale = _scale(width, int(pace * each))
+    tall, line = 56, FONT + 2
+    down = height * scale + 2 * line + tall + 2 * MARGIN
+    paper, draw = _paper(WIDTH, MARGIN + len(clips) * down + line)
+    for n, (film, label, (_, audio, seen, heard)) in enumerate(zip(films, labels, clips)):
+        top = MARGIN + n * down
+        draw.text((MARGIN, top), label, INK, _font())
+        for frame in range(0, len(film), each):
+            cell = Image.fromarray(media.enlarge(film[frame], scale))
+            paper.paste(cell, (round(left + (frame + 0.5) * pace - cell.width / 2), top))
+        top += height * scale + 2
+        for word, times, mark in (("seen", seen, _circle), ("heard", heard, _triangle)):
+            draw.text((MARGIN, top), word, PALE, _font())
+            for at in times:
+                mark(draw, left + (at * fps + 0.5) * pace, top + line / 2)
+            top += line
+        sound = _spectrogram(audio, rate).resize((round(len(audio) / rate * fps * pace), tall))
+        paper.paste(sound, (round(left + 0.5 * pace), top))
+    for second in range(int((most - 1) / fps) + 1):
+        draw.text((left + (second * fps + 0.5) * pace, MARGIN + len(clips) * down),
+                  f"{second} s", PALE, _font(), anchor="ma")
+    return Picture(paper, alt)
+
+
+def _circle(draw: ImageDraw.ImageDraw, x: float, y: float) -> None:
+    draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=(0, 90, 200), width=2)
+
+
+def _triangle(draw: ImageDraw.ImageDraw, x: float, y: float) -> None:
+    draw.polygon([(x - 5, y + 5), (x + 5, y + 5), (x, y - 5)], fill=(200, 60, 0))
+
+
+def _spectrogram(audio: Tensor, rate: int) -> Image.Image:
+    """How loud each pitch (low below) is at each moment of audio (S,): dark for loud."""
+    audio = audio.detach().cpu()
+    beyond = audio.flip(0)[: rate // 20]  # a mirror: cut off sharply, the end would click
+    power = spectrum(torch.cat([audio, beyond])[None], rate, 0.004)[0][0]  # (T, K)
+    power = power[: len(audio) * 250 // rate].T.flip(0)
+    loud = (power.clamp(min=1e-9).log10() + 8) / 5  # from 0 to 1 over 50 dB
+    return Image.fromarray(((1 - loud.clamp(0, 1)) * 255).byte().numpy())
 
 
 def play(videos: Tensor | Sequence[Tensor], fps: float, alt: str,

@@ -36,27 +36,33 @@ class Sync:
 
 
 def compare(reading: Reading, hearing: Hearing, fps: float, seconds: float) -> Sync:
-    """Hold the events of a clip of `fps` frames and that many seconds against each other.
+    """Hold what is seen and what is heard in a clip of `fps` frames and that many seconds against
+    each other: the events of `paired`, whose notes are to be those of the actors, and the lips."""
+    actors = reading.description.actors if reading.description else ()
+    seen = [(at, actor.colour) for actor, times in zip(actors, reading.events) for at in times]
+    heard = [(at, g.COLOURS[note]) for at, _, note in hearing.hits]
+    sync = paired(seen, heard, fps, seconds)
+    if len(reading.lips) and reading.lips.amax() > 0 and hearing.lips.amax() > 0:
+        sync.lips, sync.lag = lip_sync(reading.lips, hearing.lips, fps)
+    return sync
+
+
+def paired(seen: list[tuple], heard: list[tuple], fps: float, seconds: float) -> Sync:
+    """Hold events seen and heard, (seconds, what) each, against each other.
 
     A pair is at most half a frame apart. An event so near to the clip's start or end that its
     partner may lie beyond counts only as one of a pair.
     """
-    actors = reading.description.actors if reading.description else ()
-    seen = [(at, actor.colour) for actor, times in zip(actors, reading.events) for at in times]
-    heard = [(at, g.COLOURS[note]) for at, _, note in hearing.hits]
     near = 0.5 / fps
     pairs = match(seen, heard, near)
-    offsets = [heard[j][0] - seen[i][0] for i, j in pairs]
-    pitches = [seen[i][1] == heard[j][1] for i, j in pairs]
 
-    def counted(times: list[float], paired: set[int]) -> int:
-        return sum(n in paired or near <= at <= seconds - near for n, at in enumerate(times))
+    def counted(events: list[tuple], partnered: set[int]) -> int:
+        return sum(n in partnered or near <= at <= seconds - near
+                   for n, (at, _) in enumerate(events))
 
-    sync = Sync(counted([at for at, _ in seen], {i for i, _ in pairs}),
-                counted([at for at, _ in heard], {j for _, j in pairs}), offsets, pitches)
-    if len(reading.lips) and reading.lips.amax() > 0 and hearing.lips.amax() > 0:
-        sync.lips, sync.lag = lip_sync(reading.lips, hearing.lips, fps)
-    return sync
+    return Sync(counted(seen, {i for i, _ in pairs}), counted(heard, {j for _, j in pairs}),
+                offsets=[heard[j][0] - seen[i][0] for i, j in pairs],
+                pitches=[seen[i][1] == heard[j][1] for i, j in pairs])
 
 
 def match(seen: list[tuple], heard: list[tuple], near: float) -> list[tuple[int, int]]:
