@@ -32,7 +32,7 @@ test: lint  ## lint, then the tests, then every notebook against its stored outp
 lint: $(STAMP)  ## ruff over everything
 	$(BIN)/ruff check .
 
-mutants: $(STAMP)  ## break the package on purpose, and see that lesson 01 notices (minutes)
+mutants: $(STAMP)  ## break the package on purpose, and see that the lessons notice (an hour)
 	$(BIN)/python tests/mutants.py
 
 train: $(STAMP)  ## train a network: make train NAME=autoencoder

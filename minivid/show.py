@@ -1,4 +1,4 @@
-"""Pictures for the notebooks: strips from noise to video, playing films, claims and verdicts.
+"""Pictures for the notebooks: strips from noise to video, films, sound as a score, claims.
 
 Everything shown has a text that says what is seen, and holds no HTML unless it has sound: stored
 outputs then compare equal, and an animated PNG plays in a notebook and stands still elsewhere.

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from minivid.ball import FORMAT, balls, contacts, draw, flight, heights, read
+from minivid.ball import FORMAT, agreement, balls, contacts, draw, flight, heights, read
 from minivid.hear import find_hits
+from minivid.sync import pooled
 
 REAL = balls(range(64))
 
@@ -59,3 +60,19 @@ def test_noise_stillness_and_exchanged_frames_are_no_bouncing_ball():
     for film in (noise, still, -torch.ones_like(still)):
         assert not any(read(film))
     assert sum(map(bool, read(REAL.video[:, :, order]))) < 6
+
+
+def test_agreement_is_whole_for_real_films_and_chance_for_exchanged_sounds():
+    real = pooled(agreement(REAL.video, REAL.audio))
+    assert real["f1"] > 0.99 and abs(real["offset_ms"]) < 2 and real["abs_offset_ms"] < 2
+    assert pooled(agreement(REAL.video, REAL.audio.roll(1, 0)))["f1"] < 0.4
+    assert pooled(agreement(REAL.video, torch.zeros_like(REAL.audio)))["f1"] == 0
+    still = REAL.video[:, :, :1].expand_as(REAL.video)
+    assert not any(film.seen for film in agreement(still, REAL.audio))
+
+
+def test_a_sound_that_comes_late_is_read_as_late():
+    late = torch.cat([torch.zeros(64, 240), REAL.audio[:, :-240]], 1)  # 30 ms
+    found = pooled(agreement(REAL.video, late))
+    assert found["offset_ms"] == pytest.approx(30, abs=2)
+    assert found["abs_offset_ms"] == pytest.approx(30, abs=2)

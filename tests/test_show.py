@@ -54,6 +54,35 @@ def test_strips_of_other_sizes_fit_the_page(frames, size, columns):
     assert strip.image.width <= show.WIDTH and len(cells(strip)) == columns
 
 
+def marks(picture, colour, rows):
+    """Where marks of that colour stand in those rows: the middle of each, in pixels."""
+    here = (np.asarray(picture.image)[rows] == colour).all(-1).any(0)
+    edges = np.flatnonzero(np.diff(np.pad(here, 1).astype(int)))
+    return [(first + last - 1) / 2 for first, last in edges.reshape(-1, 2)]
+
+
+def test_a_score_puts_picture_and_sound_on_one_clock():
+    video, audio = some_video(0, 17, 8), torch.zeros(16_000)
+    audio[8000:8040] = 0.5 * torch.sin(torch.arange(40) * 2)  # a click at 1 s
+    score = show.score([(video, audio, [0.5], [1.0])] * 2, 8, 8000, "two clips", labels=["a", "b"])
+    assert score.image.width == show.WIDTH
+    top = slice(0, score.image.height // 2)
+    pixels = np.asarray(score.image)[top].astype(int)
+    frame = [media.to_bytes(video[:, f, :1, :1])[0, 0] for f in (4, 8)]  # at 0.5 s and at 1 s
+    at = [np.flatnonzero((pixels == colour).all(-1).any(0)).mean() for colour in frame]
+    assert np.mean(marks(score, (0, 90, 200), top)) == pytest.approx(at[0], abs=1.5)
+    assert marks(score, (200, 60, 0), top) == pytest.approx([at[1]], abs=1.5)
+    grey = (pixels.max(-1) == pixels.min(-1)) & (pixels.min(-1) < 120)  # what is loud
+    sound = grey[-70:-20, 100:].any(0)
+    assert np.flatnonzero(sound).mean() + 100 == pytest.approx(at[1], abs=4)
+
+
+def test_large_films_are_thinned_out_in_a_score():
+    video = some_video(0, 33, 72)
+    score = show.score([(video, torch.zeros(16_000), [], [])], 16, 8000, "a large film")
+    assert score.image.width == show.WIDTH and 8 <= len(cells(score)) < 33
+
+
 def test_noise_is_stored_small_and_flat_pictures_exactly():
     make = torch.Generator().manual_seed(0)
     noise = [torch.randn(3, 17, 48, 48, generator=make) for _ in range(8)]
