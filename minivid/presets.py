@@ -93,7 +93,7 @@ PRESETS = {
 # numbers of patches too.
 PRESETS["sounding"] = replace(PRESETS["laptop"], name="sounding", sound=SoundConfig(),
                               pool=12288,
-                              batch=PRESETS["laptop"].batch | {"transformer": 24},
+                              batch=PRESETS["laptop"].batch | {"transformer": 64},
                               aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)))
 
 

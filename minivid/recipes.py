@@ -15,7 +15,7 @@ from .flow import flow_loss, sample_t
 from .layers import SOUND, Condition
 from .pool import Pool, aspect_of, draw, first_seed, pools
 from .presets import Preset
-from .text import Link, TextConfig, contrast_loss, near_miss, tokenize
+from .text import Link, TextConfig, contrast_loss, near_miss, neighbour_loss, tokenize
 from .tokens import Packing
 from .train import mine
 from .transformer import Transformer, TransformerConfig
@@ -56,7 +56,7 @@ class TextRecipe:
                          progress)
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
-        """The contrast of captions, clips and near misses, a scalar."""
+        """The contrast of captions, clips and near misses, and that of neighbours: a scalar."""
         # every process takes the whole batch: each clip is told apart from all other captions
         rows = torch.randint(len(self.pool), (self.batch,), generator=dice)
         captions = [self.pool.captions[n] for n in rows.tolist()]
@@ -64,7 +64,9 @@ class TextRecipe:
         wrong = tokenize([near_miss(c, pick) for c in captions]).to(self.device)
         tokens = self.pool.tokens[rows].to(self.device, torch.float32)
         layout = self.pool.packing.layout(len(rows), self.device)
-        return contrast_loss(model, tokens, layout, tokenize(captions).to(self.device), wrong)
+        ids = tokenize(captions).to(self.device)
+        loss = contrast_loss(model, tokens, layout, ids, wrong)
+        return loss + neighbour_loss(model.encoder, ids)
 
     def finish(self) -> None:
         """Nothing is left to do."""

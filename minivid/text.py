@@ -2,13 +2,14 @@
 
 Two halves, as in CLIP (2103.00020): `TextEncoder` turns a caption into one vector a word, and
 `ClipEncoder` a clip's tokens into one vector. Among the wrong captions are some that differ in a
-single word, or have their colours swapped, so that the order of words must be understood
-(2210.01936).
+single word, or have their colours or syllables swapped, so that the order of words must be
+understood (2210.01936).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 import torch.nn.functional as F
@@ -147,22 +148,40 @@ def contrast_loss(link: Link, tokens: Tensor, layout: Layout, ids: Tensor, wrong
     return (F.cross_entropy(score, target) + F.cross_entropy(score[:, : len(ids)].T, target)) / 2
 
 
+def neighbour_loss(encoder: TextEncoder, ids: Tensor) -> Tensor:
+    """How badly a word's vector tells the words before and after it: cross-entropy, a scalar.
+
+    ids (B, L), 0 at the end. The contrast alone may pass over order that is hard to see, as that of
+    syllables. A vector shifted by a third, and by two thirds, must point at the neighbours' own.
+    """
+    (x, mask), third = encoder(ids), encoder.words.embedding_dim // 3
+    table = norm(encoder.words.weight)  # (V + 1, E); 0 stands for no word
+    none = torch.zeros_like(ids[:, :1])
+    sides = torch.cat([none, ids[:, :-1]], 1), torch.cat([ids[:, 1:], none], 1)
+    losses = [F.cross_entropy((x.roll(n * third, -1)[mask] @ table.T).float() / 8, side[mask])
+              for n, side in enumerate(sides, 1)]
+    return sum(losses) / 2
+
+
 # ---------------------------------------------------------------- near misses
 
 _ALIKE = (g.COLOURS, g.SHAPES, g.SIZES, g.SPEEDS, ("left", "right", "up", "down"),
-          ("day", "night"), ("rain", "snow"))
+          ("day", "night"), ("rain", "snow"), g.SYLLABLES)
 _KIND = {word: group for group in _ALIKE for word in group}
 
 
 def near_miss(caption: str, pick) -> str:
-    """The caption with its two colours swapped, or with one word replaced by another of its kind.
+    """The caption with two colours or syllables swapped, or one word replaced by another of its
+    kind.
 
     pick(n) draws an integer below n.
     """
     words = caption.split()
-    colours = [n for n, w in enumerate(words) if w in g.COLOURS]
-    if len(colours) == 2 and pick(2):
-        a, b = colours
+    pairs = [(a, b) for group in (g.COLOURS, g.SYLLABLES)
+             for a, b in combinations([n for n, w in enumerate(words) if w in group], 2)
+             if words[a] != words[b]]
+    if pairs and pick(2):
+        a, b = pairs[pick(len(pairs))]
         words[a], words[b] = words[b], words[a]
         return " ".join(words)
     places = [n for n, w in enumerate(words) if w in _KIND]

@@ -38,15 +38,26 @@ def test_no_caption_is_too_long():
     assert max(len(c.split()) for c in captions) <= LENGTH
 
 
-@given(st.integers(0, 5000))
-def test_a_near_miss_differs_in_a_word_or_in_its_colours_order(seed):
-    caption = script(torch.tensor([seed]))[0][0]
+SPEAKING = Knobs(cast="one", actions=(g.ACTIONS[g.SAYS],))
+
+
+@given(st.integers(0, 5000), st.booleans())
+def test_a_near_miss_differs_in_a_word_or_in_the_order_of_two(seed, speaks):
+    knobs = SPEAKING if speaks else Knobs()
+    caption = script(torch.tensor([seed]), knobs=knobs)[0][0]
     wrong = near_miss(caption, random.Random(seed).randrange)
     differ = [(a, b) for a, b in zip(caption.split(), wrong.split(), strict=True) if a != b]
     assert len(differ) in (0, 1, 2)
-    if len(differ) == 2:  # swapped colours
-        assert differ[0] == differ[1][::-1] and differ[0][0] in g.COLOURS
-    assert differ or not set(caption.split()) & {*g.COLOURS, *g.SHAPES, *g.SIZES, *g.SPEEDS}
+    if len(differ) == 2:  # swapped colours or syllables
+        assert differ[0] == differ[1][::-1]
+        assert any(set(differ[0]) <= set(group) for group in (g.COLOURS, g.SYLLABLES))
+    known = {*g.COLOURS, *g.SHAPES, *g.SIZES, *g.SPEEDS, *g.SYLLABLES}
+    assert differ or not set(caption.split()) & known
+
+
+def test_what_is_said_in_another_order_is_a_near_miss():
+    said = {near_miss("a face says ma lo mi", random.Random(n).randrange) for n in range(60)}
+    assert {"a face says lo ma mi", "a face says mi lo ma", "a face says ma mi lo"} < said
 
 
 def test_the_contrast_loss_is_chance_for_equal_scores_and_forgives_equal_captions():
