@@ -159,7 +159,7 @@ def likely(points, x_t, t):
         [torch.arange(f) / r, torch.arange(m) * s / m]), "half a moment later"),
     (exercises.addresses, lambda f, r, m, s: torch.cat(
         [(torch.arange(m) + 0.5) * s / m, torch.arange(f) / r]), "picture comes first"),
-    (exercises.addresses, lambda f, r, m, s: torch.arange(f) / r, "its shape is (9,), not (21,)"),
+    (exercises.addresses, lambda f, r, m, s: torch.arange(f) / r, "its shape is (9,), not (24,)"),
     (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 1,
      "picture": kind == 0, "go on": at < 1}[task].float(), "what is made: it starts at 0"),
     (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 0,

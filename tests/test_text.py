@@ -1,5 +1,6 @@
 """Words: numbers, near misses, the contrast loss, and the shipped link between words and clips."""
 
+import math
 import random
 
 import pytest
@@ -11,10 +12,18 @@ from minivid import checkpoints
 from minivid import grammar as g
 from minivid.compression import load_autoencoder
 from minivid.errors import PromptError
-from minivid.layers import Layout
+from minivid.layers import Layout, norm
 from minivid.pool import UNSEEN, Pool
 from minivid.recipes import load_link
-from minivid.text import LENGTH, Link, TextConfig, contrast_loss, near_miss, tokenize
+from minivid.text import (
+    LENGTH,
+    Link,
+    TextConfig,
+    contrast_loss,
+    near_miss,
+    neighbour_loss,
+    tokenize,
+)
 from minivid.world import Knobs, script
 
 
@@ -72,6 +81,30 @@ def test_the_contrast_loss_is_chance_for_equal_scores_and_forgives_equal_caption
     back = [3, 4, 4, 3]
     expected = (torch.tensor(among).log().mean() + torch.tensor(back).log().mean()) / 2
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+class Known(torch.nn.Module):
+    """Vectors that tell each word's neighbours, `far` words away: right at 1, nothing at None."""
+
+    def __init__(self, far):
+        super().__init__()
+        self.words, self.far = torch.nn.Embedding(len(g.VOCABULARY) + 1, 96), far
+
+    def forward(self, ids):
+        table, mask = norm(self.words.weight), ids > 0
+        if self.far is None:
+            return torch.zeros(*ids.shape, 96), mask
+        wide, twice = torch.nn.functional.pad(ids, (self.far, self.far)), 2 * self.far
+        before, after = table[wide[:, :-twice]], table[wide[:, twice:]]
+        return 4 * (before.roll(-32, -1) + after.roll(-64, -1)), mask
+
+
+def test_the_neighbour_loss_is_chance_for_empty_vectors_and_nought_for_telling_ones():
+    torch.manual_seed(0)
+    ids = tokenize(["a red ball bounces by day", "a face says ma lo mi"])
+    assert neighbour_loss(Known(None), ids).item() == pytest.approx(
+        math.log(len(g.VOCABULARY) + 1), abs=1e-4)
+    assert neighbour_loss(Known(1), ids) < 0.01 < 5 < neighbour_loss(Known(2), ids)
 
 
 def test_the_order_of_words_matters_and_padding_does_not():
