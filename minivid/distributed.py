@@ -66,8 +66,7 @@ def average_gradients(model: nn.Module) -> None:
     had = torch.tensor([w.grad is not None for w in weights], device=weights[0].device)
     parts = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights] + [had]
     message = torch.cat([part.flatten().float() for part in parts])
-    torch.distributed.all_reduce(message)
-    *means, had = (message / world_size()).split([part.numel() for part in parts])
+    *means, had = all_mean(message).split([part.numel() for part in parts])
     for weight, mean, some in zip(weights, means, had.tolist(), strict=True):
         if some:
             weight.grad = mean.view_as(weight).to(weight.dtype)

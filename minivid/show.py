@@ -24,7 +24,7 @@ WIDTH = 960                 # pixels: a notebook's column
 MARGIN, GAP = 8, 2          # around a picture, and between the parts of it
 FONT = 14
 INK, PALE = (30, 30, 30), (110, 110, 110)
-MOST_BYTES = 150_000        # a still larger than this is stored in 256 colours
+MOST_BYTES = 150_000        # what is larger than this is stored in fewer colours
 
 
 class Picture:
@@ -60,8 +60,12 @@ class Film(Picture):
         self.frames, self.fps, self.audio, self.sample_rate = frames, fps, audio, sample_rate
 
     def png(self) -> bytes:
-        """The film as an animated PNG, without its sound."""
-        return media.animated_png(self.frames, self.fps)
+        """The film as an animated PNG, without its sound; with fewer colours, 32 levels of red,
+        green and blue, where it would be large."""
+        data = media.animated_png(self.frames, self.fps)
+        if len(data) <= MOST_BYTES:
+            return data
+        return media.animated_png(self.frames & 0xF8 | self.frames >> 5, self.fps)  # 255 stays 255
 
     def html(self) -> str:
         """A player with the film and its sound inside the page; nothing is fetched."""

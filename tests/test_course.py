@@ -37,7 +37,7 @@ def test_a_lesson_is_stored_as_it_ran(path):
     lesson = load(path)
     assert [c.execution_count for c in code(lesson)] == list(range(1, len(code(lesson)) + 1))
     assert "widgets" not in lesson.metadata and lesson.metadata.kernelspec.name == "python3"
-    assert path.stat().st_size < 3_000_000  # films with sound take most of it
+    assert path.stat().st_size < 2_000_000
     outputs = [out for cell in code(lesson) for out in cell.outputs]
     assert not [out for out in outputs if out.output_type == "error"]
     assert not [out for out in outputs if out.get("name") == "stderr"]

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from minivid import media, show
 from minivid.errors import MinividError
@@ -75,6 +75,28 @@ def test_a_score_puts_picture_and_sound_on_one_clock():
     grey = (pixels.max(-1) == pixels.min(-1)) & (pixels.min(-1) < 120)  # what is loud
     sound = grey[-70:-20, 100:].any(0)
     assert np.flatnonzero(sound).mean() + 100 == pytest.approx(at[1], abs=4)
+
+
+def test_a_high_tone_stands_above_a_low_one_in_a_score():
+    video, second = some_video(0, 9, 8), torch.arange(8000) / 8000
+    rows = []
+    for hertz in (500, 3000):
+        tone = 0.5 * torch.sin(2 * torch.pi * hertz * second)
+        picture = show.score([(video, tone, [], [])], 8, 8000, "a tone")
+        dark = np.asarray(picture.image)[-75:-20, 200:600].max(-1) < 60
+        rows.append(np.flatnonzero(dark.any(1)).mean())
+    assert rows[1] < rows[0] - 20
+
+
+def test_a_large_film_is_stored_in_fewer_colours_and_keeps_black_and_white():
+    make = torch.Generator().manual_seed(0)
+    noise = show.play(torch.rand(3, 17, 48, 48, generator=make) * 2 - 1, 8, "noise")
+    exact = media.animated_png(noise.frames, 8)
+    assert len(noise.png()) < len(exact)
+    stored = np.stack([np.asarray(frame.convert("RGB")) for frame in
+                       ImageSequence.Iterator(Image.open(io.BytesIO(noise.png())))]).astype(int)
+    assert abs(stored - noise.frames).max() < 8 and len(np.unique(stored)) == 32
+    assert {0, 255} <= set(np.unique(stored))
 
 
 def test_large_films_are_thinned_out_in_a_score():
