@@ -9,8 +9,8 @@ from functools import wraps
 import torch
 
 from minivid.cost import peak_memory
+from minivid.page import Picture
 from minivid.presets import best_device, choose_trained
-from minivid.show import Picture
 
 
 def banner(lesson: str, minutes: float, on: str | None = None) -> torch.device:
