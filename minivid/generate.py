@@ -20,7 +20,7 @@ from .autoencoder import GROUP, Autoencoder
 from .compression import load_autoencoder, load_ear
 from .errors import CheckpointError, FormatError
 from .guidance import Guided
-from .layers import PICTURE, Condition
+from .layers import SOUND, Condition
 from .paint import ClipFormat
 from .presets import Preset, best_device, choose_trained
 from .recipes import load_link, load_transformer
@@ -34,6 +34,7 @@ from .world import Clip
 Tensor = torch.Tensor
 METHOD, STEPS, GUIDANCE = "churn", 32, 2.0
 INTERVAL, SHIFT = (0.0, 1.0), 1.5
+LAG = 2.0   # when both are made, the sound's t is the picture's squared
 MEMORY = 9  # frames that a film is continued from
 
 
@@ -52,13 +53,15 @@ class Machine:
     ear: SoundAutoencoder | None = None
 
     @staticmethod
-    def load(preset: str | None = None, device: str | torch.device | None = None) -> Machine:
-        """From the shipped checkpoints.
+    def load(preset: str | Preset | None = None,
+             device: str | torch.device | None = None) -> Machine:
+        """From the shipped checkpoints. `preset` is the name of one, or one that is not in the
+        list.
 
         Raises `CheckpointError` if one is missing or damaged, or was trained with others.
         """
         device = best_device(device)
-        size = choose_trained(preset, device)
+        size = preset if isinstance(preset, Preset) else choose_trained(preset, device)
         if misfit := checkpoints.misfits(size.name):
             raise CheckpointError("; then ".join(misfit))
         path = {n: checkpoints.find(n, size.name) for n in size.networks}
@@ -127,13 +130,13 @@ def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipForm
            steps: int = STEPS, guidance: float = GUIDANCE, beginning: Tensor | None = None,
            noise: Tensor | None = None, method: str = METHOD,
            interval: tuple[float, float] = INTERVAL, audio: Tensor | None = None,
-           lead: float = 1.0, coupling: float = 1.0) -> Iterator[Step]:
+           lag: float = LAG, coupling: float = 1.0) -> Iterator[Step]:
     """The moments of sampling, as tokens (B, N, D): noise first, clean last.
 
     `beginning` (B, 3, 1 + 4k, H, W) holds frames that are given: a picture, the end of a film, or
-    a whole one; `audio` (B, S) sound that is given, from the film's first moment on. With a `lead`
-    below 1 the picture clears before the sound, above 1 after it; for `coupling` see
-    `Machine.model`.
+    a whole one; `audio` (B, S) sound that is given, from the film's first moment on. With a `lag`
+    above 1 the sound clears after the picture, so that it can follow what is decided there; below
+    1 before it. For `coupling` see `Machine.model`.
     """
     packing, walk = machine.preset.packing(fmt), sampler(method)
     draws = noises(seeds, packing, machine.preset.used(packing))
@@ -145,8 +148,9 @@ def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipForm
     start, pace = torch.zeros(len(x), device=machine.device), None
     if beginning is not None or audio is not None:
         x, start = hold(machine, x, packing, beginning, audio)
-    if lead != 1:
-        pace = torch.where(given.layout.kind == PICTURE, lead, 1.0)
+    pictures = start if start.ndim == 1 else start[:, : packing.pictures]
+    if lag != 1 and packing.sound and (pictures < 1).any():  # else there is no picture to wait for
+        pace = torch.where(given.layout.kind == SOUND, lag, 1.0)
     yield from walk(machine.model(guidance, interval, coupling), x, given, steps, start=start,
                     pace=pace, shift=SHIFT)
 
@@ -191,14 +195,14 @@ def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: i
              noise: Tensor | None = None, picture: Tensor | None = None,
              beginning: Tensor | None = None, method: str = METHOD,
              interval: tuple[float, float] = INTERVAL, audio: Tensor | None = None,
-             lead: float = 1.0, coupling: float = 1.0,
+             lag: float = LAG, coupling: float = 1.0,
              on_step: Callable[[int, Step], None] | None = None) -> Clip:
     """Make films from sentences: prompt b from noise of seed + b.
 
     fmt: size and length (the preset's by default); noise (B, N, D): to hold it instead of
     drawing it; picture (3, H, W) or (B, 3, H, W): frame 0; beginning (B, 3, 1 + 4k, H, W): the
     first frames, or all of them to get only the sound; audio (B, S): the first sound, or all of it;
-    lead, coupling: see `emerge`; on_step(n, step): called at each step. Raises `PromptError` for a
+    lag, coupling: see `emerge`; on_step(n, step): called at each step. Raises `PromptError` for a
     prompt that says nothing known, `FormatError` for sizes that cannot be.
     """
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
@@ -207,7 +211,7 @@ def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: i
         beginning = beginning.expand(len(prompts), -1, -1, -1, -1)
     seeds = [seed + n for n in range(len(prompts))]
     for n, step in enumerate(emerge(machine, prompts, seeds, fmt, steps, guidance, beginning,
-                                    noise, method, interval, audio, lead, coupling)):
+                                    noise, method, interval, audio, lag, coupling)):
         if on_step:
             on_step(n, step)
     fmt = fmt or machine.preset.fmt

@@ -93,11 +93,18 @@ def test_without_coupling_the_picture_knows_nothing_of_the_sound(machine):
         assert torch.allclose(one, other, atol=1e-5) == same
 
 
-def test_a_leading_picture_is_clean_before_the_sound(machine):
-    steps = list(emerge(machine, ["a red ball"], [0], steps=4, lead=0.5))
-    n, middle = TINY.packing().pictures, steps[2].t[0]
-    assert (middle[:n] > middle[n:].max()).all()
-    assert (steps[-1].t == 1).all() and (steps[0].t == 0).all()
+def test_the_sound_lags_behind_the_picture_where_there_is_one_to_wait_for(machine):
+    n = TINY.packing().pictures
+    for lag in (1.0, 2.0):
+        steps = list(emerge(machine, ["a red ball"], [0], steps=4, lag=lag))
+        middle = steps[2].t.expand(1, -1) if lag == 2 else steps[2].t[:, None].expand(1, 2 * n)
+        assert torch.allclose(middle[0, n:], middle[0, :1] ** lag)
+        assert (steps[-1].t == 1).all() and (steps[0].t == 0).all()
+    real = film(torch.arange(1), TINY.fmt)
+    for beginning, waits in ((real.video, False), (real.video[:, :, :5], True)):
+        alike = [list(emerge(machine, ["a red ball"], [0], steps=4, lag=lag, method="euler",
+                             beginning=beginning))[2].t[0, -1] for lag in (1.0, 2.0)]
+        assert (alike[0] != alike[1]) == waits
 
 
 @pytest.mark.parametrize("frames", [9, 5, 1])
