@@ -8,6 +8,8 @@ import torch
 from minivid.errors import MediaError
 from minivid.media import from_bytes
 
+PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")  # no format that runs a program
+
 
 def middle(height: int, width: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """The largest part of height x width pixels, in the middle, whose sides are as `shape` (height,
@@ -26,14 +28,14 @@ def told(before: tuple[int, int], crop: tuple[int, int], after: tuple[int, int])
 def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tensor, str]:
     """Read a picture file as (picture (3, H, W) in [-1, 1], what was done to it in words).
 
-    Anything Pillow reads: turned upright, laid on white where transparent, cropped in the middle
+    Of the formats PICTURES: turned upright, laid on white where transparent, cropped in the middle
     to the shape height:width, then resized. Raises MediaError when it cannot be read.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=PICTURES) as file:
             picture = ImageOps.exif_transpose(file).convert("RGBA")
     except FileNotFoundError as problem:
         raise MediaError(f"There is no picture at {path}. Check the name.") from problem

@@ -15,6 +15,9 @@ from minivid.files import FILM_SUFFIXES, write_whole
 
 SHORT_SIDE = 256        # films are enlarged to at least this: 4:2:0 halves the colours' resolution
 SOUND_RATE = 48_000     # Hz inside a film; every player knows it
+MOST_PIXELS = 100_000_000  # of all frames of a film together: more would fill the memory
+# What is read, by FFmpeg's names: not playlists, which would open other files.
+CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,gif,apng,wav,mp3,flac,ogg,aac"
 BT709 = 1               # the code for ITU-R BT.709 in ITU-T H.273, for primaries, curve and matrix
 
 
@@ -171,7 +174,8 @@ def read_film(path: str | Path, height: int | None = None):
     """Read (video (1, 3, F, H, W) in [-1, 1], fps, audio (1, S) or None, sample_rate or None).
 
     A film of ours comes back at the size it was made in; another's keeps its size, or is reduced
-    to `height` pixels in proportion. Raises MediaError when there is nothing that can be decoded.
+    to `height` pixels in proportion. Raises MediaError when there is nothing that can be decoded,
+    or more than MOST_PIXELS.
     """
     import av
     from av.video.reformatter import VideoReformatter
@@ -180,12 +184,16 @@ def read_film(path: str | Path, height: int | None = None):
     if not path.is_file():
         raise MediaError(f"There is no film at {path}. Check the name.")
     try:
-        with av.open(str(path)) as file:
+        with _opened(path) as file:
             notes = _notes(file.metadata.get("comment", ""))
             fps = file.streams.video[0].average_rate
             to_rgb = VideoReformatter()  # one for all frames: each takes long to set up
-            frames = [to_rgb.reformat(frame, format="rgb24").to_ndarray()
-                      for frame in file.decode(video=0)]
+            frames = []
+            for frame in file.decode(video=0):
+                if (len(frames) + 1) * frame.width * frame.height > MOST_PIXELS:
+                    raise MediaError(f"{path} is too large to be read at once: cut it, or make its "
+                                     "pictures smaller first.")
+                frames.append(to_rgb.reformat(frame, format="rgb24").to_ndarray())
             sound, rate = _read_sound(file, notes)
     except (av.FFmpegError, IndexError) as problem:
         raise MediaError(f"Cannot read {path}: it is cut short or holds no film.") from problem
@@ -195,6 +203,13 @@ def read_film(path: str | Path, height: int | None = None):
     target = height or pixels.shape[1] // notes.get("factor", 1)
     video = _reduce(from_bytes(pixels), target).movedim(1, 0)[None]             # (1, 3, F, H, W)
     return video, int(fps) if fps.denominator == 1 else float(fps), sound, rate
+
+
+def _opened(path: Path):
+    """A film or sound file, opened by PyAV."""
+    import av
+
+    return av.open(str(path), container_options={"format_whitelist": CONTAINERS})
 
 
 def _notes(comment: str) -> dict:
@@ -232,7 +247,7 @@ def read_sound(path: str | Path, rate: int) -> torch.Tensor:
     if not path.is_file():
         raise MediaError(f"There is no sound at {path}. Check the name.")
     try:
-        with av.open(str(path)) as file:
+        with _opened(path) as file:
             notes = _notes(file.metadata.get("comment", ""))
             same = notes if notes.get("sample_rate") == rate else {}
             sound = _read_sound(file, {**same, "sample_rate": rate})[0]

@@ -324,3 +324,20 @@ def test_sounds_are_cut_or_filled_up():
     assert (shorter[:, 8000:] == 0).all() and words.endswith("filled up with silence to 2")
     with pytest.raises(MediaError, match="too short"):
         fit.fit_sound(tone(0.05), 16000, 8000)
+
+
+def test_a_film_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):
+    path = media.write_film(tmp_path / "film.mp4", torch.zeros(3, 5, 24, 24), 8)
+    monkeypatch.setattr(media, "MOST_PIXELS", 4 * 264 * 264)
+    with pytest.raises(MediaError, match="film.mp4 is too large"):
+        media.read_film(path)
+
+
+def test_a_playlist_or_a_program_is_no_film_and_no_picture(tmp_path):
+    media.write_film(tmp_path / "film.mp4", torch.zeros(3, 5, 24, 24), 8)
+    (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile '{tmp_path}/film.mp4'\n")
+    with pytest.raises(MediaError, match="Cannot read .*list.mp4"):
+        media.read_film(tmp_path / "list.mp4")
+    (tmp_path / "p.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    with pytest.raises(MediaError, match="no picture"):
+        fit.read_picture(tmp_path / "p.png", 24, 24)
