@@ -6,7 +6,7 @@ BIN := .venv/bin
 NOTEBOOKS = $(sort $(wildcard course/*.ipynb))
 STAMP := .venv/.minivid
 
-.PHONY: help lab video test lint mutants train bench notebooks
+.PHONY: help lab app video test lint mutants train bench notebooks
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 lab: $(STAMP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab course
+
+app: $(STAMP)  ## open the panel that makes films, as a page of its own
+	$(BIN)/minivid app --preset sounding
 
 video: $(STAMP)  ## make a film: make video PROMPT="a blue cat rides a bicycle"
 	$(BIN)/minivid make "$(PROMPT)"

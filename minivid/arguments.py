@@ -126,3 +126,18 @@ def bench_flags(add) -> None:
         "ingredient, with three seeds, and write data/ingredients.csv")
     add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
     add("--json", action="store_true", help="print the figures as JSON")
+
+
+def app_flags(add) -> None:
+    """Those of `minivid app`."""
+    add("--port", type=count, default=8866, help="(default: 8866)")
+    add("--sessions", type=count, default=4, help="how many may use it at once; each takes about "
+        "1 GB of memory (default: 4)")
+    add("--address", default="127.0.0.1", help="of which network it is served: 0.0.0.0 for a "
+        "classroom's (default: 127.0.0.1, this computer alone)")
+    add("--no-browser", action="store_true", help="open no browser")
+
+
+def reset_flags(add) -> None:
+    """Those of `minivid reset`."""
+    add("lesson", metavar="NN", help="its number, such as 08")

@@ -77,12 +77,13 @@ def checksum(tensors: dict[str, torch.Tensor]) -> str:
 
 
 def data_dir() -> Path:
-    """The folder of tables and checkpoints: MINIVID_DATA, or a checkout's data/, or the package's.
+    """The folder of checkpoints, and of what is measured here: MINIVID_DATA, or `shipped_dir`."""
+    return Path(os.environ.get("MINIVID_DATA") or shipped_dir())
 
-    A checkout keeps it at the top; a plain install carries a copy inside the package.
-    """
-    if os.environ.get("MINIVID_DATA"):
-        return Path(os.environ["MINIVID_DATA"])
+
+def shipped_dir() -> Path:
+    """The folder of tables and checkpoints that came with the code: a checkout keeps it at the
+    top, a plain install carries a copy inside the package."""
     package = Path(__file__).resolve().parent
     checkout = package.parent / "data"
     return checkout if (package.parent / "pyproject.toml").is_file() else package / "_data"

@@ -2,10 +2,20 @@
 
 import argparse
 import json
+import os
 import time
 
 from minivid import __version__
-from minivid.arguments import Parser, bench_flags, evaluate_flags, make_flags, note, train_flags
+from minivid.arguments import (
+    Parser,
+    app_flags,
+    bench_flags,
+    evaluate_flags,
+    make_flags,
+    note,
+    reset_flags,
+    train_flags,
+)
 from minivid.errors import MinividError
 from minivid.films import make
 
@@ -21,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
                                       description=f"{what[0].upper()}{what[1:]}.")
         command.set_defaults(run=run)
         flags(command.add_argument)
-        if run is not doctor:
+        if run not in (reset, doctor):
             command.add_argument("--preset", metavar="NAME", help="laptop or gpu (default: what "
                                  "fits this computer, or MINIVID_PRESET)")
     return top
@@ -93,6 +103,26 @@ def doctor(args: argparse.Namespace) -> int:
     return int(any(finding.wrong for finding in findings))
 
 
+def app(args: argparse.Namespace) -> int:
+    """`minivid app`: the playground in a browser, until it is interrupted."""
+    from minivid.app import serve
+    from minivid.generate import Machine
+
+    Machine.load(args.preset)  # what is missing is said here, not in each page
+    if args.preset:
+        os.environ["MINIVID_PRESET"] = args.preset
+    serve(args.port, args.sessions, args.address, not args.no_browser)
+    return 0
+
+
+def reset(args: argparse.Namespace) -> int:
+    """`minivid reset`: a lesson as it was."""
+    from minivid import reset as back
+
+    print(back.reset(args.lesson))
+    return 0
+
+
 COMMANDS = (  # what runs it, its flags, what it does, an example
     (make, make_flags, "make a film from a sentence",
      'minivid make "a cat riding a bicycle in the rain" --strip strip.png'),
@@ -102,6 +132,10 @@ COMMANDS = (  # what runs it, its flags, what it does, an example
      "chance gives", "minivid evaluate --prompts 64 --seeds 3"),
     (bench, bench_flags, "measure how fast this computer makes and learns films",
      "minivid bench --json"),
+    (app, app_flags, "serve the panel that makes films as a page of its own, for a class",
+     "minivid app --sessions 8"),
+    (reset, reset_flags, "bring a lesson back as it was, and keep what you made of it",
+     "minivid reset 08"),
     (doctor, lambda add: None, "look this computer over and say what is missing",
      "minivid doctor"),
 )

@@ -25,7 +25,7 @@ class Bill:
 
     def words(self) -> str:
         """The bill in one plain sentence."""
-        parts = [format(self.seconds, ".2g" if self.seconds < 10 else ".0f") + " seconds"]
+        parts = [format(self.seconds, "#.2g" if self.seconds < 10 else ".0f") + " seconds"]
         if self.flops is not None:
             parts.append(f"{in_words(self.flops)} floating-point operations")
         parts.append("energy not measurable here" if self.joules is None

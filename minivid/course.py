@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import traceback
 from collections.abc import Callable
 from functools import wraps
 
@@ -20,6 +22,7 @@ def banner(lesson: str, minutes: float, on: str | None = None) -> torch.device:
     stored text is one machine's and not compared.
     """
     device = best_device(on)
+    give_memory_back()
     threads = torch.get_num_threads()
     where = f"{threads} CPU thread{'s' if threads > 1 else ''}"
     if device.type == "cuda":
@@ -30,6 +33,26 @@ def banner(lesson: str, minutes: float, on: str | None = None) -> torch.device:
     print(f"lesson {lesson} on {where}{held}; preset {choose_trained().name}; "
           f"about {minutes:g} minutes on 2 CPU cores")  # fmt: skip
     return device
+
+
+def give_memory_back(shell=None) -> None:
+    """After running out of a GPU's memory, free it and say what to do, rather than hold on to it.
+
+    A traceback keeps what it passed through; so none is kept, and the kernel can go on.
+    """
+    def handle(shell, kind, error, trace, **_):
+        traceback.clear_frames(trace)
+        error.__traceback__ = None
+        gc.collect()
+        torch.cuda.empty_cache()
+        print("The GPU's memory was full, and is given back: run this again with a smaller batch, "
+              "size or length, or on the CPU; other open notebooks hold memory too.")
+
+    try:
+        shell = shell or get_ipython()
+    except NameError:  # not in a notebook
+        return
+    shell.set_custom_exc((torch.OutOfMemoryError,), handle)
 
 
 def plot(figure, alt: str) -> Picture:

@@ -65,20 +65,26 @@ def make(args: argparse.Namespace) -> int:
     return 0
 
 
-def say_what_is_in(output: Path, clip, prompt: str, rate: int) -> None:
-    """Print what the verifier reads and hears in the film that was written."""
+def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[str, str]:
+    """What the verifier reads in the film that was written, and what it hears, "" if nothing."""
     from minivid import media, sync, verify
 
     video, audio = clip.video, None  # an animated PNG holds just that, a GIF nearly
-    if output.suffix.lower() == ".mp4":  # is read back
-        video, _, audio, _ = media.read_film(output)
+    if path.suffix.lower() == ".mp4":  # is read back
+        video, _, audio, _ = media.read_film(path)
     reading = verify.read(video, clip.fps, audio=audio, rate=rate)[0]
-    report = verify.report(reading, prompt)
-    print("what the verifier reads in it:", report, sep="\n")
-    if reading.heard:
-        seconds = (video.shape[2] - 1) / clip.fps
-        print("what it hears:", sync.report(reading, prompt, clip.fps, seconds), sep="\n")
-    if not report.endswith("ok  all together"):
+    seconds = (video.shape[2] - 1) / clip.fps
+    return (verify.report(reading, prompt),
+            sync.report(reading, prompt, clip.fps, seconds) if reading.heard else "")
+
+
+def say_what_is_in(path: Path, clip, prompt: str, rate: int) -> None:
+    """Print what is read and heard in the film that was written."""
+    seen, heard = what_is_in(path, clip, prompt, rate)
+    print("what the verifier reads in it:", seen, sep="\n")
+    if heard:
+        print("what it hears:", heard, sep="\n")
+    if not seen.endswith("ok  all together"):
         print("    not as asked; other noise may do better: give another --seed")
 
 
@@ -168,5 +174,10 @@ def strip_of(machine, moments: list, fmt, prompt: str):
     chosen = sorted({round(i * last / (ROWS - 1)) for i in range(ROWS)})
     x_t, guesses = ([machine.to_video(getattr(moments[i], part), packing) for i in chosen]
                     for part in ("x_t", "guess"))
-    labels = [f"t = {float(moments[i].t.min()):.2f}" for i in chosen]  # given frames stay at 1
+    labels = [f"t = {of_the_picture(moments[i], packing):.2f}" for i in chosen]
     return show.strip(x_t, f"From noise to film: {prompt}", guesses, labels)
+
+
+def of_the_picture(moment, packing) -> float:
+    """The t of what is made of the picture: given frames stay at 1, and sound may lag."""
+    return float(moment.t.reshape(len(moment.t), -1)[:, : packing.pictures].min())

@@ -63,11 +63,12 @@ class Film(Picture):
             return data
         return media.animated_png(self.frames & 0xF8 | self.frames >> 5, self.fps)  # 255 stays 255
 
-    def html(self) -> str:
+    def html(self, autoplay: bool = False) -> str:
         """A player with the film and its sound inside the page; nothing is fetched."""
         sound = self.audio.detach().cpu().numpy().reshape(-1)
         film = base64.b64encode(media.mp4(self.frames, self.fps, sound, self.sample_rate)).decode()
-        return (f'<video controls loop width="{min(WIDTH, self.frames.shape[2])}" '
+        start = "autoplay " if autoplay else ""
+        return (f'<video controls loop {start}width="{min(WIDTH, self.frames.shape[2])}" '
                 f'aria-label="{escape(self.alt)}" src="data:video/mp4;base64,{film}"></video>')
 
     def _repr_mimebundle_(self, include=None, exclude=None):

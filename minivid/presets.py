@@ -98,11 +98,11 @@ PRESETS["sounding"] = replace(PRESETS["laptop"], name="sounding", sound=SoundCon
 
 
 def hurried(preset: Preset) -> Preset:
-    """The same for a training of minutes, judged on one actor in the preset's own aspect: only such
-    clips, and smaller batches for more steps."""
+    """The same for a training of minutes, judged on silent films of one actor in the preset's own
+    aspect: only such clips, and smaller batches for more steps."""
     batch = preset.batch | {name: preset.batch[name] // part
                             for name, part in (("autoencoder", 2), ("transformer", 3))}
-    return replace(preset, aspects=preset.aspects[:1], cast="one", batch=batch)
+    return replace(preset, aspects=preset.aspects[:1], cast="one", sound=None, batch=batch)
 
 
 def choose(name: str | None = None, device: str | torch.device | None = None) -> Preset:
@@ -127,5 +127,18 @@ def choose_trained(name: str | None = None, device: str | torch.device | None = 
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for, or a GPU where there is one, or the CPU."""
-    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The device asked for, or a GPU where there is one, or the CPU.
+
+    Of a GPU's memory no more is used than the share MINIVID_GPU_FRACTION, so that a class can have
+    one together. Raises `MinividError` where that is no number above 0 and up to 1.
+    """
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if chosen.type == "cuda" and (share := os.environ.get("MINIVID_GPU_FRACTION")):
+        try:
+            if not 0 < float(share) <= 1:
+                raise ValueError(share)
+            torch.cuda.set_per_process_memory_fraction(float(share), chosen.index)
+        except ValueError as problem:
+            raise MinividError("MINIVID_GPU_FRACTION is a number above 0 and up to 1, such as "
+                               f"0.25, not {share!r}.") from problem
+    return chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from . import checkpoints
@@ -43,7 +45,15 @@ def spread(made: list, real: list) -> dict[str, float] | None:
     return {"y": float(ratio[0]), "x": float(ratio[1]), "size": float(size / size0)}
 
 
-def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
+def trained_on(preset: Preset) -> Tensor:
+    """The seeds (n,) of the clips of the preset's own aspect that its last training saw: they are
+    of the kind `taught`."""
+    entry = checkpoints.manifest()[f"transformer-{preset.name}"]
+    return first_seed(entry["seed"]) + torch.arange(entry["clips"] // 2)
+
+
+def nearest(video: Tensor, preset: Preset,
+            tick: Callable[[int], None] | None = None) -> tuple[Tensor, Tensor]:
     """The nearest training clip: root mean square distance of pixels (B,), and its seed (B,).
 
     Compared on clips made four times smaller, with all clips of the preset's own aspect that its
@@ -53,12 +63,13 @@ def nearest(video: Tensor, preset: Preset) -> tuple[Tensor, Tensor]:
     def small(v: Tensor) -> Tensor:
         return torch.nn.functional.avg_pool3d(v[:, :, ::4], (1, 4, 4)).flatten(1)
 
-    fmt, entry = preset.fmt, checkpoints.manifest()[f"transformer-{preset.name}"]
-    seeds = first_seed(entry["seed"]) + torch.arange(entry["clips"] // 2)
+    fmt, seeds = preset.fmt, trained_on(preset)
     mine, knobs = small(video), taught(preset)
     far, which = torch.full((len(mine),), torch.inf), seeds.new_zeros(len(mine))
     for part in seeds.split(64):
         off, row = (torch.cdist(mine, small(film(part, fmt, knobs, sound=False).video))).min(1)
         which = torch.where(off < far, part[row], which)
         far = far.minimum(off)
+        if tick:
+            tick(len(part))
     return far / mine.shape[1] ** 0.5, which

@@ -1,4 +1,4 @@
-"""A stored film plays with its sound in JupyterLab, in a real browser, right after cloning."""
+"""What needs a real browser: a stored film plays with its sound, and the panel works."""
 
 import os
 import shutil
@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
+import nbconvert
 import nbformat
 import pytest
 import torch
@@ -17,6 +20,7 @@ import torch
 from minivid import ball, show
 from minivid.hear import find_hits
 
+COURSE = Path(__file__).resolve().parents[1] / "course"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                 None)
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
@@ -27,9 +31,9 @@ PLAY = """async video => {
     const sound = (await decoder.decodeAudioData(file)).getChannelData(0);
     await video.play();
     await new Promise(after => setTimeout(after, 1000));
-    return {duration: video.duration, error: video.error, at: video.currentTime,
-            width: video.videoWidth, heard: video.webkitAudioDecodedByteCount,
-            sound: Array.from(sound)};
+    return {duration: video.duration, error: video.error, width: video.videoWidth,
+            played: video.played.end(video.played.length - 1),
+            heard: video.webkitAudioDecodedByteCount, sound: Array.from(sound)};
 }"""
 
 
@@ -82,6 +86,124 @@ def test_a_stored_film_plays_with_its_sound(tmp_path):
         browser.close()
     assert found["error"] is None and found["width"] > 0
     assert found["duration"] == pytest.approx(ball.FORMAT.seconds + 1 / ball.FORMAT.fps, abs=0.05)
-    assert found["at"] > 0.5 and found["heard"] > 0
+    assert found["played"] > 0.5 and found["heard"] > 0
     heard = [at for at, *_ in find_hits(torch.tensor([found["sound"]]), 8000)[0]]
     assert heard == pytest.approx(real.hits[0], abs=0.01)
+
+
+def test_stored_lessons_show_their_pictures_and_films_as_a_page():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for path in sorted(COURSE.glob("*.ipynb")):
+            page = browser.new_page()
+            page.route("http*://**", lambda route: route.abort())  # a page of its own
+            page.set_content(nbconvert.HTMLExporter().from_filename(path)[0])
+            pictures = page.locator("img")
+            assert pictures.count() >= 8, path.name
+            for picture in pictures.all():
+                about = picture.evaluate("p => p.decode().then(() => [p.naturalWidth, p.alt])")
+                assert about[0] > 100 and about[1], path.name
+            for video in page.locator("video").all():
+                found = video.evaluate(PLAY)
+                assert found["error"] is None and found["duration"] > 1.9, path.name
+            page.close()
+        browser.close()
+
+
+# ---------------------------------------------------------------- the panel
+
+WATCH = """() => {
+    window.pictures = new Set();
+    new MutationObserver(() => document.querySelectorAll("figure img").forEach(
+        picture => window.pictures.add(picture.src)
+    )).observe(document.body, {subtree: true, childList: true, attributes: true});
+}"""
+
+
+@contextmanager
+def chromium():
+    """A page in a real browser, and what it complains of."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
+            "--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+        page, complaints = browser.new_page(viewport={"width": 1200, "height": 1400}), []
+        page.on("console", lambda message: message.type == "error"
+                and complaints.append(message.text))
+        page.on("pageerror", lambda problem: complaints.append(str(problem)))
+        page.on("request", lambda request: urllib.parse.urlparse(request.url).hostname not in
+                ("localhost", "127.0.0.1", None) and complaints.append(request.url))
+        yield page, complaints
+        browser.close()
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def the_panel_works(page):
+    """Type a sentence, make a film of it, stop another."""
+    button(page, "Make").wait_for(timeout=120_000)
+    page.get_by_label("Sentence").fill("a red bal bounces by day")
+    page.locator("mark", has_text="nearest: ball").wait_for(timeout=10_000)
+    page.get_by_label("Sentence").fill("a red ball bounces by day")
+    page.locator("mark").wait_for(state="detached", timeout=10_000)
+    page.evaluate(WATCH)
+    for _ in range(3):  # a second and a third press change nothing
+        button(page, "Make").click(force=True)
+    page.locator("video").wait_for(timeout=60_000)
+    assert len(page.evaluate("Array.from(window.pictures)")) >= 2 * 5
+    found = page.locator("video").evaluate(PLAY)
+    assert found["error"] is None and found["played"] > 0.5 and found["heard"] > 0
+    assert found["duration"] == pytest.approx(2 + 1 / 8, abs=0.1)
+    assert page.get_by_text("all together").is_visible()
+    page.get_by_label("Steps").fill("64")
+    page.keyboard.press("Tab")
+    button(page, "Make").click()
+    page.locator("figure img").first.wait_for(timeout=30_000)
+    button(page, "Stop").click()
+    page.get_by_text("Stopped.").wait_for(timeout=1_500)
+    assert button(page, "Make").is_enabled()
+
+
+def test_the_panel_works_in_jupyterlab(tmp_path):
+    cell = nbformat.v4.new_code_cell(
+        "from minivid.playground import Machine, Playground\nPlayground(Machine.load('sounding'))")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "p.ipynb")
+    with jupyterlab(tmp_path) as address, chromium() as (page, complaints):
+        page.goto(f"{address}/tree/p.ipynb")
+        page.locator(".jp-CodeCell").click(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        page.keyboard.press("Control+Enter")
+        the_panel_works(page)
+    assert complaints == []
+
+
+def test_the_app_works_and_has_so_many_places(tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "minivid", "app", "--port", str(port),
+                               "--sessions", "1", "--no-browser", "--preset", "sounding"],
+                              cwd=tmp_path,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with chromium() as (page, complaints):
+            for _ in range(120):
+                complaints.clear()  # of a server that is not there yet
+                try:
+                    page.goto(f"http://localhost:{port}")
+                    break
+                except Exception:
+                    assert server.poll() is None, "the app stopped"
+                    time.sleep(0.5)
+            the_panel_works(page)
+            with pytest.raises(urllib.error.HTTPError) as full:
+                urllib.request.urlopen(f"http://localhost:{port}", timeout=20)
+            assert full.value.code == 503 and b"All 1 places are taken" in full.value.read()
+        assert complaints == []
+    finally:
+        server.terminate()
+        server.wait(timeout=20)

@@ -4,13 +4,15 @@ import contextlib
 import csv
 import io
 import re
+import weakref
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
-from minivid import exercises
+from minivid import course, exercises, presets
+from minivid.errors import MinividError
 from minivid.flow import add_noise, spread
 from minivid.guidance import Guided
 from minivid.sampling import sample
@@ -93,7 +95,8 @@ def said(check, function):
     return out.getvalue().strip()
 
 
-CHECKS = {"01_noise": ("noise_behind", "translated", "perfect_guess", "variations"),
+CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
+          "01_noise": ("noise_behind", "translated", "perfect_guess", "variations"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
 
@@ -125,6 +128,22 @@ def likely(points, x_t, t):
 
 
 @pytest.mark.parametrize("check, wrong, hint", [
+    (exercises.new_sentence, lambda: "a red ball bounces by day", "shown in training"),
+    (exercises.new_sentence, lambda: "a green unicorn by day", "no word 'unicorn'"),
+    (exercises.new_sentence, lambda: "a red cat riding a bicycle in the rain", "there are more"),
+    (exercises.new_sentence, lambda: "", "The prompt is empty"),
+    (exercises.new_sentence, lambda: "something moves left", "say who"),
+    (exercises.new_sentence, lambda: 7, "not a int"),
+    (exercises.joules_a_frame, lambda rows: {r["system"]: float(r["frames"]) / float(r["joules"])
+                                             for r in rows}, "upside down"),
+    (exercises.joules_a_frame, lambda rows: {r["system"]: float(r["joules"]) / float(r["steps"])
+                                             for r in rows}, "for each step"),
+    (exercises.joules_a_frame, lambda rows: {r["system"]: float(r["joules"]) / float(r["seconds"])
+                                             for r in rows}, "watts"),
+    (exercises.joules_a_frame, lambda rows: {r["system"]: r["joules"] / r["frames"] for r in rows},
+     "stopped with TypeError"),
+    (exercises.joules_a_frame, lambda rows: [5.0, 10.0], "a dict"),
+    (exercises.joules_a_frame, lambda rows: {r["system"]: 1.0 for r in rows}, "divide joules"),
     (exercises.noise_behind, lambda x, v, t: x - (1 - spread(t, x)) * v, "goes back by 1 - t"),
     (exercises.noise_behind, lambda x, v, t: x + spread(t, x) * v, "subtract"),
     (exercises.noise_behind, lambda x, v, t: x - t * v, "stopped with RuntimeError"),
@@ -176,3 +195,50 @@ def likely(points, x_t, t):
 ])  # fmt: skip
 def test_typical_wrong_answers_get_their_hint(check, wrong, hint):
     assert said(check, wrong).startswith("hint: ") and hint in said(check, wrong)
+
+
+# ---------------------------------------------------------------- memory of a GPU
+
+
+def test_a_full_gpu_gives_its_memory_back_and_says_what_to_do(capsys, monkeypatch):
+    handlers, freed = [], []
+
+    class Shell:
+        def set_custom_exc(self, kinds, handler):
+            handlers.append((kinds, handler))
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(True))
+    course.give_memory_back(Shell())
+    (kinds, handler), = handlers
+    assert kinds == (torch.OutOfMemoryError,)
+    held = []
+
+    def greedy():
+        large = torch.zeros(1000)
+        held.append(weakref.ref(large))
+        raise torch.OutOfMemoryError("full")
+
+    try:
+        greedy()
+    except torch.OutOfMemoryError as error:
+        handler(Shell(), type(error), error, error.__traceback__, tb_offset=None)
+    assert held[0]() is None and freed == [True]
+    assert "smaller batch" in capsys.readouterr().out
+
+
+def test_a_class_shares_a_gpu(monkeypatch):
+    shares = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction",
+                        lambda share, device: shares.append((share, device)))
+    presets.best_device()
+    assert shares == []
+    monkeypatch.setenv("MINIVID_GPU_FRACTION", "0.25")
+    presets.best_device()
+    presets.best_device("cuda:1")
+    presets.best_device("cpu")
+    assert shares == [(0.25, None), (0.25, 1)]  # torch takes a number, or None for the first
+    for wrong in ("a quarter", "0", "2"):
+        monkeypatch.setenv("MINIVID_GPU_FRACTION", wrong)
+        with pytest.raises(MinividError, match=f"0.25, not '{wrong}'"):
+            presets.best_device()

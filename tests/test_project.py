@@ -20,7 +20,7 @@ MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments",
     "grammar dice paint layers muon cost media checkpoints distributed claims",
-    "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page",
+    "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset",
     "world guidance transformer convnet sampling track hear pictures",
     "train presets leftover show",
     "pool verify",
@@ -31,6 +31,8 @@ FLOORS = [floor.split() for floor in (
     "harmony",
     "evaluate doctor",
     "bench films",
+    "takes app sentence",
+    "screen",
     "cli playground",
 )]
 

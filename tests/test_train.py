@@ -295,7 +295,7 @@ def test_what_does_not_fit_into_16_bits_keeps_32():
 
 def test_a_hurried_training_sees_one_actor_in_one_aspect_and_takes_small_batches(folder):
     hurry = presets.hurried(TINY)
-    assert hurry.aspects == TINY.aspects[:1]
+    assert hurry.aspects == TINY.aspects[:1] and hurry.sound is None
     assert hurry.batch == {"autoencoder": 4, "sound": 8, "text": 8, "transformer": 2}
     train_all(["autoencoder"])
     recipe = RECIPES["text"](hurry, 0, "cpu")
