@@ -19,6 +19,7 @@ from . import grammar as g
 from .layers import MLP, Attention, Layout, Linear, Rotary, norm
 
 Tensor = torch.Tensor
+SPOKEN = torch.tensor([1 + g.VOCABULARY.index(word) for word in g.SYLLABLES])
 LENGTH = 20  # words of the longest caption, with room to spare
 
 
@@ -149,16 +150,21 @@ def contrast_loss(link: Link, tokens: Tensor, layout: Layout, ids: Tensor, wrong
 
 
 def neighbour_loss(encoder: TextEncoder, ids: Tensor) -> Tensor:
-    """How badly a word's vector tells the words before and after it: cross-entropy, a scalar.
+    """How badly a syllable's vector tells the words before and after it: cross-entropy, a scalar.
 
-    ids (B, L), 0 at the end. The contrast alone may pass over order that is hard to see, as that of
-    syllables. A vector shifted by a third, and by two thirds, must point at the neighbours' own.
+    ids (B, L), 0 at the end. The contrast alone may pass over the order of syllables, which is hard
+    to see. A vector shifted by a third, and by two thirds, must point at the neighbours' own. Of
+    other words nothing of the kind is asked: in a colour never shown with it, a shape would have a
+    vector that no training had.
     """
-    (x, mask), third = encoder(ids), encoder.words.embedding_dim // 3
+    (x, _), third = encoder(ids), encoder.words.embedding_dim // 3
+    said = torch.isin(ids, SPOKEN.to(ids.device))
+    if not said.any():
+        return x.sum() * 0
     table = norm(encoder.words.weight)  # (V + 1, E); 0 stands for no word
     none = torch.zeros_like(ids[:, :1])
     sides = torch.cat([none, ids[:, :-1]], 1), torch.cat([ids[:, 1:], none], 1)
-    losses = [F.cross_entropy((x.roll(n * third, -1)[mask] @ table.T).float() / 8, side[mask])
+    losses = [F.cross_entropy((x.roll(n * third, -1)[said] @ table.T).float() / 8, side[said])
               for n, side in enumerate(sides, 1)]
     return sum(losses) / 2
 

@@ -14,8 +14,16 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOISE, SOUND = "course/01_noise.ipynb", "course/08_sound.ipynb"
+BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
+                        "course/08_sound.ipynb")
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
+    "the sampler walks backwards": (BUTTON, [
+        ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
+    "the words are not heard": (BUTTON, [
+        ("minivid/guidance.py", "joined(given, given.without(self.without))",
+         "joined(given.without(self.without), given.without(self.without))")]),
+    "the judge takes every film": (BUTTON, [
+        ("minivid/evaluate.py", '"together": scores.rate()', '"together": 1.0')]),
     "the velocity has the wrong sign": (NOISE, [
         ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
     "the sampler runs time backwards": (NOISE, [
@@ -34,7 +42,17 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         ("minivid/layers.py", "apart=torch.ones_like(self.apart)",
          "apart=torch.zeros_like(self.apart)")]),
 }
-HARMLESS = {"nothing is changed in 01": (NOISE, []), "nothing is changed in 08": (SOUND, [])} | {
+HARMLESS = {f"nothing is changed in {lesson[7:9]}": (lesson, [])
+            for lesson in (BUTTON, NOISE, SOUND)} | {
+    f"other seeds in 00 ({s})": (BUTTON, [
+        (BUTTON, "seed=0", f"seed={s}"),
+        (BUTTON, "[asked], [0]", f"[asked], [{s}]"),
+        (BUTTON, "noises([0]", f"noises([{s}]"),
+        (BUTTON, "new, 0, fmt", f"new, {1000 * s}, fmt"),
+        (BUTTON, "* 16, 40, fmt", f"* 16, {40 + 100 * s}, fmt"),
+        (BUTTON, "real.caption, 7, fmt", f"real.caption, {7 + 100 * s}, fmt"),
+    ]) for s in (1, 2)
+} | {
     f"other seeds in 01 ({s})": (NOISE, [
         (NOISE, "manual_seed(0)", f"manual_seed({10 + s})"),
         (NOISE, "manual_seed(1)", f"manual_seed({20 + s})"),

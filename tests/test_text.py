@@ -19,6 +19,7 @@ from minivid.text import (
     LENGTH,
     Link,
     TextConfig,
+    TextEncoder,
     contrast_loss,
     near_miss,
     neighbour_loss,
@@ -106,6 +107,19 @@ def test_the_neighbour_loss_is_chance_for_empty_vectors_and_nought_for_telling_o
     assert neighbour_loss(Known(None), ids).item() == pytest.approx(
         math.log(len(g.VOCABULARY) + 1), abs=1e-4)
     assert neighbour_loss(Known(1), ids) < 0.01 < 5 < neighbour_loss(Known(2), ids)
+
+
+def test_only_syllables_have_to_tell_their_neighbours():
+    torch.manual_seed(0)
+    ids = tokenize(["a red ball bounces by day", "a face says ma lo mi"])
+    assert neighbour_loss(Known(None), ids[:1]).item() == 0
+    encoder = TextEncoder(TextConfig())
+    vectors = {}
+    encoder.register_forward_hook(lambda module, given, out: vectors.update(x=out[0]))
+    moved = torch.autograd.grad(neighbour_loss(encoder, ids), vectors["x"])[0].abs().sum(-1) > 0
+    said = torch.zeros_like(moved)
+    said[1, 3:6] = True
+    assert torch.equal(moved, said)
 
 
 def test_the_order_of_words_matters_and_padding_does_not():
