@@ -38,11 +38,33 @@ PLAY = """async video => {
 
 
 @contextmanager
-def jupyterlab(folder):
-    """JupyterLab on that folder, with nobody's own settings; gives its address."""
+def chromium():
+    """A page in a real browser, and what it complains of."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
+            "--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+        page, complaints = browser.new_page(viewport={"width": 1200, "height": 1400}), []
+        page.on("console", lambda message: message.type == "error"
+                and complaints.append(message.text))
+        page.on("pageerror", lambda problem: complaints.append(str(problem)))
+        page.on("request", lambda request: urllib.parse.urlparse(request.url).hostname not in
+                ("localhost", "127.0.0.1", None) and complaints.append(request.url))
+        yield page, complaints
+        browser.close()
+
+
+def free_port():
+    """A port that nothing listens at."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@contextmanager
+def jupyterlab(folder):
+    """JupyterLab on that folder, with nobody's own settings; gives its address."""
+    port = free_port()
     places = {name: str(folder / ".jupyter") for name in (
         "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
         "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
@@ -67,7 +89,6 @@ def jupyterlab(folder):
 
 
 def test_a_stored_film_plays_with_its_sound(tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api")
     real = ball.balls(range(1))
     film = show.play(real.video[0], ball.FORMAT.fps, "A ball bounces.", audio=real.audio,
                      sample_rate=ball.FORMAT.sample_rate)
@@ -75,15 +96,11 @@ def test_a_stored_film_plays_with_its_sound(tmp_path):
     shown = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
     cell = nbformat.v4.new_code_cell("film", outputs=[shown], execution_count=1)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "film.ipynb")
-    with jupyterlab(tmp_path) as address, sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
-            "--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
-        page = browser.new_page()
+    with jupyterlab(tmp_path) as address, chromium() as (page, _):
         page.goto(f"{address}/tree/film.ipynb")
         video = page.locator("video")
         video.wait_for(timeout=60_000)
         found = video.evaluate(PLAY)
-        browser.close()
     assert found["error"] is None and found["width"] > 0
     assert found["duration"] == pytest.approx(ball.FORMAT.seconds + 1 / ball.FORMAT.fps, abs=0.05)
     assert found["played"] > 0.5 and found["heard"] > 0
@@ -92,12 +109,9 @@ def test_a_stored_film_plays_with_its_sound(tmp_path):
 
 
 def test_stored_lessons_show_their_pictures_and_films_as_a_page():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as (page, _):
+        page.route("http*://**", lambda route: route.abort())  # a page of its own
         for path in sorted(COURSE.glob("*.ipynb")):
-            page = browser.new_page()
-            page.route("http*://**", lambda route: route.abort())  # a page of its own
             page.set_content(nbconvert.HTMLExporter().from_filename(path)[0])
             pictures = page.locator("img")
             assert pictures.count() >= 8, path.name
@@ -107,8 +121,6 @@ def test_stored_lessons_show_their_pictures_and_films_as_a_page():
             for video in page.locator("video").all():
                 found = video.evaluate(PLAY)
                 assert found["error"] is None and found["duration"] > 1.9, path.name
-            page.close()
-        browser.close()
 
 
 # ---------------------------------------------------------------- the panel
@@ -119,23 +131,6 @@ WATCH = """() => {
         picture => window.pictures.add(picture.src)
     )).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
-
-
-@contextmanager
-def chromium():
-    """A page in a real browser, and what it complains of."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[
-            "--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
-        page, complaints = browser.new_page(viewport={"width": 1200, "height": 1400}), []
-        page.on("console", lambda message: message.type == "error"
-                and complaints.append(message.text))
-        page.on("pageerror", lambda problem: complaints.append(str(problem)))
-        page.on("request", lambda request: urllib.parse.urlparse(request.url).hostname not in
-                ("localhost", "127.0.0.1", None) and complaints.append(request.url))
-        yield page, complaints
-        browser.close()
 
 
 def button(page, name):
@@ -182,9 +177,7 @@ def test_the_panel_works_in_jupyterlab(tmp_path):
 
 
 def test_the_app_works_and_has_so_many_places(tmp_path):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "minivid", "app", "--port", str(port),
                                "--sessions", "1", "--no-browser", "--preset", "sounding"],
                               cwd=tmp_path,
