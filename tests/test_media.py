@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from minivid import fit, media
 from minivid.errors import MediaError
@@ -333,11 +333,13 @@ def test_a_film_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):
         media.read_film(path)
 
 
-def test_a_playlist_or_a_program_is_no_film_and_no_picture(tmp_path):
+def test_a_playlist_or_a_program_is_no_film_and_no_picture(tmp_path, monkeypatch):
     media.write_film(tmp_path / "film.mp4", torch.zeros(3, 5, 24, 24), 8)
-    (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile '{tmp_path}/film.mp4'\n")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
     with pytest.raises(MediaError, match="Cannot read .*list.mp4"):
         media.read_film(tmp_path / "list.mp4")
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript",  # as if there were one
+                        lambda *about, **more: Image.new("RGB", (9, 9)).im)
     (tmp_path / "p.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
     with pytest.raises(MediaError, match="no picture"):
         fit.read_picture(tmp_path / "p.png", 24, 24)
