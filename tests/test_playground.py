@@ -206,9 +206,11 @@ def test_a_crash_inside_is_one_line_too(panel, monkeypatch):
     def broken(*arguments):
         raise torch.OutOfMemoryError("CUDA out of memory. <b>")
 
+    press(panel)
     monkeypatch.setattr(takes, "make", broken)
     press(panel)
     assert "smaller size" in panel.line.value and not panel.make.disabled
+    assert panel.screen.film.layout.display is None  # the film before is shown again
     monkeypatch.setattr(takes, "make", lambda *a: 1 / 0)
     press(panel)
     assert "ZeroDivisionError" in panel.line.value
