@@ -16,7 +16,7 @@ from .errors import CheckpointError, MinividError
 from .paint import background
 from .pool import UNSEEN, seeds_for, taught
 from .presets import Preset
-from .train import mine
+from .train import draw_noise, mine
 from .world import film, script, sound_of
 
 Tensor = torch.Tensor
@@ -71,10 +71,10 @@ class AutoencoderRecipe:
             video, empty = crop(video, empty, actor + wander, first, cells, patch)
         frames, height, width = video.shape[2:]
         shape = (1 + (frames - 1) // GROUP, height // patch, width // patch)
-        noise = torch.randn(batch, self.preset.autoencoder.channels, *shape, generator=dice)
+        fresh = draw_noise((batch, self.preset.autoencoder.channels, *shape), dice, self.device)
         strength = torch.linspace(0, self.noise, batch).view(-1, 1, 1, 1, 1)  # none to the most
-        noise, strength = (mine(x).to(self.device) for x in (noise, strength))
-        return autoencoder_loss(model, video, empty, noise, strength)
+        fresh, strength = (mine(x).to(self.device) for x in (fresh, strength))
+        return autoencoder_loss(model, video, empty, fresh, strength)
 
     def finish(self) -> None:
         """Measure the scale of the latents once, on clips of its own."""
@@ -141,11 +141,11 @@ class SoundRecipe:
         """The loss on new sounds of its own, a scalar."""
         audio = self.sounds(mine(seeds_for(step, self.batch, self.seed)))
         columns = self.model.columns(audio)
-        noise = torch.randn(self.batch, self.preset.sound.channels,
-                            columns.shape[-1] // self.preset.sound.group, generator=dice)
+        groups = columns.shape[-1] // self.preset.sound.group
+        fresh = draw_noise((self.batch, self.preset.sound.channels, groups), dice, self.device)
         strength = torch.linspace(0, self.noise, self.batch).view(-1, 1, 1)  # none to the most
-        noise, strength = (mine(x).to(self.device) for x in (noise, strength))
-        return sound_loss(model, columns, noise, strength)
+        fresh, strength = (mine(x).to(self.device) for x in (fresh, strength))
+        return sound_loss(model, columns, fresh, strength)
 
     def finish(self) -> None:
         """Measure the scale of the latents once, on sounds of its own."""

@@ -80,9 +80,9 @@ PRESETS = {
         ClipFormat(72, 72, 33, 16),
         aspects=((72, 72), (72, 108), (108, 72)),
         held_out=((72, 96), (96, 72)),
-        autoencoder=AutoencoderConfig(width=128, frame_width=96, fine_width=48),
-        transformer=TransformerConfig(depth=8),
-        pool=131072,
+        transformer=TransformerConfig(depth=6),
+        sound=SoundConfig(),
+        pool=65536,
         batch={"autoencoder": 64, "sound": 128, "text": 512, "transformer": 256},
         minutes={"autoencoder": 5, "sound": 3, "text": 1, "transformer": 20},
     ),
@@ -91,10 +91,11 @@ PRESETS = {
 
 # The laptop's networks with sound, in training: see data/TRAININGS.md. Its other aspects have odd
 # numbers of patches too.
-PRESETS["sounding"] = replace(PRESETS["laptop"], name="sounding", sound=SoundConfig(),
-                              pool=12288,
-                              batch=PRESETS["laptop"].batch | {"transformer": 64},
+PRESETS["sounding"] = replace(PRESETS["laptop"], name="sounding", sound=SoundConfig(), pool=12288,
                               aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)))
+
+
+GOOD_ENOUGH = 0.9  # of one-actor prompts, to be taken without being asked for
 
 
 def hurried(preset: Preset) -> Preset:
@@ -119,11 +120,14 @@ def choose(name: str | None = None, device: str | torch.device | None = None) ->
 
 
 def choose_trained(name: str | None = None, device: str | torch.device | None = None) -> Preset:
-    """As `choose`; but where nobody asked for a preset and its checkpoints are not here, laptop."""
+    """As `choose`; but where nobody asked for a preset, laptop unless that one's networks are here
+    and, if they were evaluated, obey at least GOOD_ENOUGH of prompts of one actor."""
     size = choose(name, device)
     asked = name or os.environ.get("MINIVID_PRESET")
-    there = f"transformer-{size.name}" in checkpoints.manifest()
-    return size if asked or there else PRESETS["laptop"]
+    known = checkpoints.manifest().get(f"transformer-{size.name}")
+    score = (known or {}).get("scores", {"groups": {}})["groups"].get("seen, one actor")
+    good = known is not None and (score is None or score["together"] >= GOOD_ENOUGH)
+    return size if asked or good else PRESETS["laptop"]
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:

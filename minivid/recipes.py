@@ -17,7 +17,7 @@ from .pool import Pool, aspect_of, draw, first_seed, pools
 from .presets import Preset
 from .text import Link, TextConfig, contrast_loss, near_miss, neighbour_loss, tokenize
 from .tokens import Packing
-from .train import mine
+from .train import draw_noise, mine
 from .transformer import Transformer, TransformerConfig
 
 Tensor = torch.Tensor
@@ -155,16 +155,16 @@ class TransformerRecipe:
         pool, rows = draw(self.pools, step, self.batch, dice)
         t = noise_levels(step, pool.packing, self.batch, dice, self.shift, self.levels)
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
-        noise = torch.randn(self.batch, *pool.tokens.shape[1:], generator=dice)
-        noise = noise * self.preset.used(pool.packing)
+        fresh = draw_noise((self.batch, *pool.tokens.shape[1:]), dice, self.device)
+        fresh = fresh * self.preset.used(pool.packing).to(self.device)
         hidden = torch.rand(self.batch, generator=dice) < self.apart * (step % 5 in APART)
-        rows, t, dropped, noise, hidden = (mine(x).to(self.device) for x in
-                                           (rows, t, dropped, noise, hidden))
+        rows, t, dropped, fresh, hidden = (mine(x).to(self.device) for x in
+                                           (rows, t, dropped, fresh, hidden))
         text, mask = (x[rows] for x in self.text[self.pools.index(pool)])
         layout = pool.packing.layout(len(rows), self.device)
         given = Condition(text, mask & ~dropped, layout, hidden & (layout.kind == SOUND).any(1))
         clean = pool.tokens[rows].to(self.device, torch.float32)
-        return flow_loss(model, clean, given, t, noise,
+        return flow_loss(model, clean, given, t, fresh,
                          torch.where(layout.kind == SOUND, self.loudness, 1.0))
 
     def finish(self) -> None:

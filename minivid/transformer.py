@@ -90,7 +90,9 @@ class Transformer(nn.Module):
         text, text_mask, pooled = self.words(given)
         level = self.level(t if t.ndim == 2 else t[:, None], pooled)  # (B, N|1, 5, d)
         x = self.by_kind(self.into, x_t, layout)
-        x = x + (self.kind[layout.kind] + self.address(layout)).to(x.dtype)  # (B, N, d)
+        # no self.kind[layout.kind]: on a GPU its way back takes as long as the rest of the step
+        kind = F.one_hot(layout.kind, len(self.kind)).float() @ self.kind
+        x = x + (kind + self.address(layout)).to(x.dtype)  # (B, N, d)
         turn, mask = self.rotary(layout.positions), self.mask(given)
         for block in self.blocks:
             x = block(x, level, turn, mask, text, text_mask)

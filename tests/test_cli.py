@@ -111,6 +111,18 @@ def test_a_gpu_without_networks_of_its_own_uses_the_laptops(here, monkeypatch):
     assert presets.choose_trained("gpu").name == "gpu"  # who asks for it is told what is missing
 
 
+@pytest.mark.parametrize("score, chosen", [(None, "gpu"), (0.95, "gpu"), (0.46, "laptop")])
+def test_a_gpu_uses_networks_of_its_own_unless_they_are_known_to_be_poor(monkeypatch, score,
+                                                                         chosen):
+    monkeypatch.delenv("MINIVID_PRESET", raising=False)
+    monkeypatch.setattr(presets, "best_device", lambda device=None: torch.device("cuda"))
+    rows = {"seen, one actor": {"together": score}}
+    entry = {} if score is None else {"scores": {"groups": rows}}
+    monkeypatch.setattr(checkpoints, "manifest", lambda: {"transformer-gpu": entry})
+    assert presets.choose_trained().name == chosen
+    assert presets.choose_trained("gpu").name == "gpu"
+
+
 def test_make_says_who_does_not_fit(here, capsys):
     prompt = "a red ball bounces and a blue box stands still and a green cat grows"
     assert cli.main(["make", prompt, "--steps", "1"]) == 0
@@ -275,7 +287,8 @@ def test_silent_networks_say_so(here, capsys):
     (["make", "3 кота"], "No word of the prompt"),
     (["make", "a ball", "--seed", "-1"], "whole number from 0 to 2^40"),
     (["make", "a ball", "-o", "a.png", "--strip", "a.png"], "cannot both be a.png"),
-    (["train", "text", "--resume", "--minutes", "3"], "no --minutes"),
+    (["train", "text", "--resume", "--minutes", "3"], "no --warm, --minutes"),
+    (["train", "text", "--batch", "0"], "above 0"),
     (["bench", "--speedrun", "--ingredients"], "one at a time"),
     (["make", "qqqq"], "No word of the prompt"),
     (["make", "a ball", "-o", "a.avi"], ".mp4 or .gif"),
@@ -331,11 +344,12 @@ def test_train_passes_everything_on(here, monkeypatch):
         asked.bind(*args, **options).arguments))
     assert cli.main(["train", "text"]) == 0
     assert cli.main(shlex.split("train text --preset gpu --minutes 3 --steps 9 --seed 2 --resume "
-                                "--warm --out x.safetensors")) == 0
+                                "--warm --out x.safetensors --batch 7 --lr 0.002")) == 0
     assert called[0] == {"name": "text", "preset": None, "minutes": None, "steps": None, "seed": 0,
-                         "resume": False, "warm": False, "out": None}
+                         "resume": False, "warm": False, "out": None, "batch": None, "lr": None}
     assert called[1] == {"name": "text", "preset": "gpu", "minutes": 3.0, "steps": 9, "seed": 2,
-                         "resume": True, "warm": True, "out": Path("x.safetensors")}
+                         "resume": True, "warm": True, "out": Path("x.safetensors"),
+                         "batch": 7, "lr": 0.002}
 
 
 def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):

@@ -1,11 +1,12 @@
 """The transformer honours the contract: addresses, kinds, masks and a noise level per token."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
-from minivid.layers import Attention, Condition, Layout, Rotary, attend, rotate
+from minivid.layers import PICTURE, SOUND, Attention, Condition, Layout, Rotary, attend, rotate
 from minivid.paint import ClipFormat
 from minivid.tokens import Packing
 from minivid.transformer import Transformer, TransformerConfig
@@ -93,6 +94,15 @@ def test_kinds_have_matrices_of_their_own(model):
     x, given, t = tokens(SOUNDING), given_for(SOUNDING), torch.full((2,), 0.4)
     all_pictures = replace(given, layout=replace(given.layout, kind=given.layout.kind * 0))
     assert not torch.allclose(model(x, t, given), model(x, t, all_pictures), atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", [PICTURE, SOUND])
+def test_each_token_is_told_its_kind(model, kind):
+    x, given, t = tokens(SOUNDING), given_for(SOUNDING).without("sound"), torch.full((2,), 0.4)
+    other = copy.deepcopy(model)
+    other.kind.data[kind] += torch.linspace(-1, 1, other.kind.shape[1])
+    moved = (other(x, t, given) - model(x, t, given)).abs().amax((0, 2)) > 1e-4
+    assert torch.equal(moved, given.layout.kind[0] == kind)
 
 
 def test_walls_are_seen_though_distances_between_tokens_stay(model):
