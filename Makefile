@@ -20,7 +20,7 @@ lab: $(STAMP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab course
 
 app: $(STAMP)  ## open the panel that makes films, as a page of its own
-	$(BIN)/minivid app --preset sounding
+	$(BIN)/minivid app
 
 video: $(STAMP)  ## make a film: make video PROMPT="a blue cat rides a bicycle"
 	$(BIN)/minivid make "$(PROMPT)"

@@ -77,7 +77,7 @@ def make_flags(add) -> None:
         "seed gives another film")
     add("--steps", type=count, help="steps from noise to film (default: 32); more take longer")
     add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls (default: "
-        "2): 1 is not extra hard, too much looks burnt")
+        "3): 1 is not extra hard, too much looks burnt")
     add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "
         "multiple of 12 (default: the preset's, 48x48 on a laptop)")
     add("--seconds", type=above_zero, help="length, rounded to what can be made "
@@ -97,8 +97,8 @@ def train_flags(add) -> None:
     add("name", metavar="NAME", help="autoencoder, sound, text or transformer; each needs those "
         "before it, and is trained again after them")
     add("--minutes", type=above_zero, help="how long; made into a number of steps when the "
-        "training starts (default: the preset's, on a laptop 25 for the autoencoder, 2 for text, "
-        "60 for the transformer)")
+        "training starts (default: the preset's, on a laptop 25 for the autoencoder, 15 for "
+        "sound, 2 for text, 60 for the transformer)")
     add("--steps", type=count, help="how many steps, instead of minutes")
     add("--batch", type=count, metavar="CLIPS", help="how many clips each step learns from "
         "(default: the preset's, what suits its device); a GPU has room for more")

@@ -76,5 +76,6 @@ def table(rows: dict[str, dict]) -> str:
         for part in ("made", "floor", "autoencoders", "real"):
             cells = (form.format(parts[part][key]) if parts[part][key] is not None else ""
                      for key, (_, form) in HEADS.items())
-            lines.append(f"{name + ': ' + part:44}" + "".join(f"{cell:>11}" for cell in cells))
+            line = f"{name + ': ' + part:44}" + "".join(f"{cell:>11}" for cell in cells)
+            lines.append(line.rstrip())
     return "\n".join(lines)

@@ -27,7 +27,7 @@ class Preset:
     held_out: tuple[tuple[int, int], ...]  # never trained on: one wide, one tall
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     transformer: TransformerConfig = TransformerConfig()
-    sound: SoundConfig | None = None  # None: films are silent
+    sound: SoundConfig | None = SoundConfig()  # None: films are silent
     cast: str = "any"  # of the clips trained on: "one" actor, "two", or "any"
     pool: int = 24576  # clips encoded once and trained on again and again
     batch: dict = field(default_factory=lambda: {"autoencoder": 24, "sound": 48, "text": 128,
@@ -71,7 +71,7 @@ PRESETS = {
     "laptop": Preset(
         "laptop",
         ClipFormat(48, 48, 17, 8),
-        aspects=((48, 48), (48, 72), (72, 48)),
+        aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)),
         held_out=((48, 60), (60, 48)),
         transformer=TransformerConfig(depth=4),
     ),
@@ -81,18 +81,11 @@ PRESETS = {
         aspects=((72, 72), (72, 108), (108, 72)),
         held_out=((72, 96), (96, 72)),
         transformer=TransformerConfig(depth=6),
-        sound=SoundConfig(),
         pool=65536,
         batch={"autoencoder": 64, "sound": 128, "text": 512, "transformer": 256},
         minutes={"autoencoder": 5, "sound": 3, "text": 1, "transformer": 20},
     ),
 }
-
-
-# The laptop's networks with sound, in training: see data/TRAININGS.md. Its other aspects have odd
-# numbers of patches too.
-PRESETS["sounding"] = replace(PRESETS["laptop"], name="sounding", sound=SoundConfig(), pool=12288,
-                              aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)))
 
 
 GOOD_ENOUGH = 0.9  # of one-actor prompts, to be taken without being asked for
@@ -125,7 +118,8 @@ def choose_trained(name: str | None = None, device: str | torch.device | None = 
     size = choose(name, device)
     asked = name or os.environ.get("MINIVID_PRESET")
     known = checkpoints.manifest().get(f"transformer-{size.name}")
-    score = (known or {}).get("scores", {"groups": {}})["groups"].get("seen, one actor")
+    groups = (known or {}).get("scores", {}).get("groups", {})
+    score = groups.get("seen, one actor")
     good = known is not None and (score is None or score["together"] >= GOOD_ENOUGH)
     return size if asked or good else PRESETS["laptop"]
 

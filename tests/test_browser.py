@@ -158,13 +158,13 @@ def the_panel_works(page):
     button(page, "Make").click()
     page.locator("figure img").first.wait_for(timeout=30_000)
     button(page, "Stop").click()
-    page.get_by_text("Stopped.").wait_for(timeout=1_500)
+    page.get_by_text("Stopped.").wait_for(timeout=1_000)
     assert button(page, "Make").is_enabled()
 
 
 def test_the_panel_works_in_jupyterlab(tmp_path):
     cell = nbformat.v4.new_code_cell(
-        "from minivid.playground import Machine, Playground\nPlayground(Machine.load('sounding'))")
+        "from minivid.playground import Playground\nPlayground()")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "p.ipynb")
     with jupyterlab(tmp_path) as address, chromium() as (page, complaints):
@@ -179,7 +179,7 @@ def test_the_panel_works_in_jupyterlab(tmp_path):
 def test_the_app_works_and_has_so_many_places(tmp_path):
     port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "minivid", "app", "--port", str(port),
-                               "--sessions", "1", "--no-browser", "--preset", "sounding"],
+                               "--sessions", "1", "--no-browser"],
                               cwd=tmp_path,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -275,7 +276,9 @@ def test_what_cannot_be_used_is_said_in_one_line(heard, capsys, argv, says):
     assert not (heard / "x.mp4").exists()
 
 
-def test_silent_networks_say_so(here, capsys):
+def test_silent_networks_say_so(here, capsys, monkeypatch):
+    silent = replace(presets.PRESETS["laptop"], sound=None)
+    monkeypatch.setitem(presets.PRESETS, "laptop", silent)
     for flag in ("--video-from", "--audio-from"):
         assert "make silent films" in fails(capsys, "make", "a ball", flag, "x.mp4")
 

@@ -1,4 +1,4 @@
-"""The shipped machine makes what is asked: films obey, begin with a picture, and go on.
+"""The shipped machine makes what is asked: films obey, sound as they look, and go on.
 
 Few films each, so the bounds lie some three standard deviations below the scores on record: they
 notice broken weights, a broken sampler or a broken packing. The scores themselves: the manifest.
@@ -12,7 +12,7 @@ from statistics import mean
 import pytest
 import torch
 
-from minivid import checkpoints, evaluate, ingredients, presets
+from minivid import checkpoints, evaluate, harmony, ingredients, presets
 from minivid import grammar as g
 from minivid.generate import Machine
 from minivid.world import Knobs
@@ -57,6 +57,12 @@ def test_what_holds_on_record_goes_on_holding():
     assert made["actions that last"] - made["actions that last, thrice as long"] <= 0.1
     assert min(rows["seen, one actor"]["spread"].values()) >= 0.7
     assert min(row["real"] for row in rows.values()) >= 0.995
+    heard = {name: row["made"] for name, row in scores["sound"].items()}
+    ways = [heard[f"bounces, {way}"] for way in harmony.WAYS]
+    assert ways[0]["f1"] >= 0.9 and min(made["f1"] for made in ways) >= 0.85
+    assert all(abs(made["offset_ms"]) <= 10 and made["abs_offset_ms"] <= 25
+               and made["pitch"] >= 0.95 and made["place"] >= 0.95 for made in ways)
+    assert heard["faces"]["syllables"] >= 0.9 and abs(heard["faces"]["lag_ms"]) <= 40
 
 
 def test_the_readme_says_what_was_measured():
@@ -65,6 +71,21 @@ def test_the_readme_says_what_was_measured():
     with open(ROOT / "data" / "ingredients.csv", encoding="utf-8") as file:
         rows = [{**row, "loss": float(row["loss"])} for row in csv.DictReader(file)]
     assert ingredients.table(rows) in readme
+
+
+@pytest.mark.parametrize("way", harmony.WAYS)
+def test_bounces_are_heard_when_they_are_seen(machine, way):
+    row = harmony.row(machine, harmony.BOUNCING, 24, [5], harmony.WAYS[way], FMT)
+    made, chance = row["made"], row["floor"]["f1"]
+    assert made["f1"] >= 0.75 and chance <= 0.4 and made["pitch"] >= 0.8 and made["place"] >= 0.9
+    assert abs(made["offset_ms"]) <= 12 and made["abs_offset_ms"] <= 30
+
+
+def test_faces_say_what_they_are_asked(machine):
+    row = harmony.row(machine, harmony.SPEAKING, 24, [5], (), FMT)
+    made, chance = row["made"], row["floor"]
+    assert made["syllables"] >= 0.65 and chance["syllables"] <= 0.2
+    assert made["lips"] >= 0.8 and abs(made["lag_ms"]) <= 40
 
 
 def test_a_cat_rides_a_bicycle_in_the_rain(machine):
