@@ -84,7 +84,8 @@ def say_what_is_in(path: Path, clip, prompt: str, rate: int) -> None:
     print("what the verifier reads in it:", seen, sep="\n")
     if heard:
         print("what it hears:", heard, sep="\n")
-    if not seen.endswith("ok  all together"):
+    unlike = any(line.startswith("x ") for line in heard.splitlines())
+    if unlike or not seen.endswith("ok  all together"):
         print("    not as asked; other noise may do better: give another --seed")
 
 

@@ -166,9 +166,11 @@ def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
     if not prompt.strip():
         raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
     if not set(known) - {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}:
+        nearest = "".join(f" Perhaps {' or '.join(near)}, for {word!r}?"
+                          for word, near in unknown.items() if near)
         raise PromptError(
-            f"No word of the prompt is known here. This world speaks of {', '.join(SHAPES)}; "
-            f"{', '.join(COLOURS)}; {', '.join(ACTIONS)}; {', '.join(PLACES)}."
+            f"No word of the prompt is known here.{nearest} This world speaks of "
+            f"{', '.join(SHAPES)}; {', '.join(COLOURS)}; {', '.join(ACTIONS)}; {', '.join(PLACES)}."
         )
     return known, unknown
 

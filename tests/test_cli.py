@@ -28,6 +28,7 @@ from minivid import (
     presets,
     runs,
     show,
+    sync,
     verify,
 )
 from minivid.errors import MinividError
@@ -198,8 +199,10 @@ def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, 
     assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
     assert "not as asked; other noise may do better" in capsys.readouterr().out
     monkeypatch.setattr(verify, "report", lambda reading, caption: "ok  all together")
-    assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
-    assert "not as asked" not in capsys.readouterr().out
+    for heard, right in (("ok  pitch", True), ("ok  pitch\nx   ambience", False)):
+        monkeypatch.setattr(sync, "report", lambda *about, heard=heard: heard)
+        assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
+        assert ("not as asked" not in capsys.readouterr().out) == right
 
 
 def test_make_says_when_a_picture_is_not_of_this_world(here, capsys):
@@ -288,6 +291,7 @@ def test_silent_networks_say_so(here, capsys, monkeypatch):
     (["make", ""], "empty"),
     (["make", "a", "red", "ball"], "needs quotes"),
     (["make", "3 кота"], "No word of the prompt"),
+    (["make", "a bal bouncs"], "Perhaps ball or wall, for 'bal'?"),
     (["make", "a ball", "--seed", "-1"], "whole number from 0 to 2^40"),
     (["make", "a ball", "-o", "a.png", "--strip", "a.png"], "cannot both be a.png"),
     (["train", "text", "--resume", "--minutes", "3"], "no --warm, --minutes"),
