@@ -101,9 +101,7 @@ def train_flags(add) -> None:
         "sound, 2 for text, 60 for the transformer)")
     add("--steps", type=count, help="how many steps, instead of minutes")
     add("--batch", type=count, metavar="CLIPS", help="how many clips each step learns from "
-        "(default: the preset's, what suits its device); a GPU has room for more")
-    add("--lr", type=above_zero, metavar="RATE", help="the highest learning rate (default: the "
-        "recipe's, 0.005 for the transformer); half of it may suit --warm better")
+        "(default: the preset's, what suits its device)")
     add("--seed", type=a_seed, default=0, help="for weights and batches (default: 0)")
     add("--resume", action="store_true", help="go on with a training that was interrupted; with "
         "--steps, to another end")

@@ -42,8 +42,7 @@ def train(args: argparse.Namespace) -> int:
     from minivid import runs
 
     runs.train(args.name, args.preset, args.minutes, args.steps, args.seed, resume=args.resume,
-               warm=args.warm, out=args.out, batch=args.batch,
-               lr=args.lr)
+               warm=args.warm, out=args.out, batch=args.batch)
     return 0
 
 

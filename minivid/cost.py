@@ -72,7 +72,7 @@ def count_flops(fn: Callable, device: str | torch.device = "cpu") -> int:
 def matmul_rate(device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
                 size: int = 1024) -> float:
     """FLOP/s that this device reaches on a product of two size × size matrices: its ceiling."""
-    dice = torch.Generator(device).manual_seed(0)  # ones would be multiplied faster
+    dice = torch.Generator(device).manual_seed(0)  # not ones: numbers such as networks multiply
     a = torch.randn(size, size, generator=dice, device=device, dtype=dtype)
     return 2 * size**3 / timed(lambda: a @ a, repeats=7, device=device)
 

@@ -25,7 +25,7 @@ from .recipes import RECIPES
 from .train import Training
 
 SAVE_EVERY, SAY_EVERY = 60, 10  # seconds
-ENCODED = {"cpu": 2048, "cuda": 4096}  # clips, in each minute of a training: a quarter of its time
+ENCODED = {"cpu": 2048, "cuda": 4096}  # clips, for each minute that a training may take
 TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
 
 
@@ -64,11 +64,11 @@ def steps_in(recipe, seconds: float) -> int:
 def train(name: str, preset: str | Preset | None = None, minutes: float | None = None,
           steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
           out: str | Path | None = None, batch: int | None = None,
-          lr: float | None = None, say: Callable[[str], None] = print) -> Path:
+          say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
     `preset` is the name of one, or one that is not in the list; `batch` is how many clips a step
-    learns from, `lr` the highest learning rate; by default the preset's and the recipe's.
+    learns from, by default the preset's.
 
     The number of steps is given, or found from the minutes when the training starts; it is kept
     in the resumable state, which is written every minute and on an interrupt. With `resume`, seed
@@ -77,7 +77,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     With `out` the checkpoint goes there instead, and the manifest stays as it is.
     Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
     """
-    check_request(name, minutes, steps, resume, warm, batch, lr)
+    check_request(name, minutes, steps, resume, warm, batch)
     device, begin = distributed.init_from_env(), time.perf_counter()
     size = preset if isinstance(preset, Preset) else choose(preset, device)
     state = in_progress(name, size.name)
@@ -85,29 +85,21 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     before = unfinished(state, name, size.name, steps) if resume else {}
     if resume:
         seed, out, batch = before["seed"], out or before.get("out"), before.get("batch")
-        lr = before.get("lr")
     if batch:
         size = replace(size, batch=size.batch | {name: batch})
-    folder = checkpoints.data_dir() / "checkpoints"
-    path = Path(out) if out else folder / f"{name}-{size.name}.safetensors"
-    if not out:
-        checkpoints.manifest()  # there must be one to enter it in
-    for place in (path, state):
-        check_writable(place, MinividError)
+    path = place_for(name, size.name, out)
+    check_writable(state, MinividError)
     recipe = RECIPES[name](size, seed, device)
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
     recipe.prepare(ticker("clips encoded", tell),
                    before.get("clips") or clips_in(minutes, size.pool, device))
-    command = "minivid " + shlex.join(sys.argv[1:])
-    about = {"kind": name, "preset": size.name, "config": recipe.config(), **recipe.made_from,
-             "batch": recipe.batch, "lr": lr or recipe.lr}
-    about["command"] = f"{before['command']} && {command}" if resume else command
+    about = account(recipe, before)
     if warm or "begun_from" in before:
         about["begun_from"] = before.get("begun_from") or shipped(recipe, size.name, tell)
     if not steps and not resume:
         wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
         steps = steps_in(recipe, max(wanted - spent, wanted / 2))
-    run = Training(recipe.model, recipe.loss, steps or 1, about["lr"], seed, recipe.ema,
+    run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema,
                    recipe.tokens, recipe.cooldown)
     if resume:
         run.load(state, name)
@@ -128,7 +120,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
 
 
 def check_request(name: str, minutes: float | None, steps: int | None, resume: bool,
-                  warm: bool, batch: int | None, lr: float | None) -> None:
+                  warm: bool, batch: int | None) -> None:
     """Raise `MinividError` for what cannot be trained, before any work is done."""
     if name not in RECIPES:
         raise MinividError(f"There is nothing called {name!r} to train; there are "
@@ -137,10 +129,28 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
         raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
     if steps is not None and minutes is not None:
         raise MinividError("Say how long by --minutes or by --steps, not by both.")
-    if resume and (warm or any(x is not None for x in (minutes, batch, lr))):
+    if resume and (warm or minutes is not None or batch is not None):
         raise MinividError("A training that is resumed goes on as it was begun, to the step it was "
-                           "to end at: no --warm, --minutes, --batch or --lr; --steps moves the "
-                           "end.")
+                           "to end at: no --warm, --minutes or --batch; --steps moves the end.")
+
+
+def place_for(name: str, preset: str, out: str | Path | None) -> Path:
+    """Where the checkpoint goes: `out`, or the one in use. Raises `MinividError` where nothing can
+    be written, or there is no manifest to enter it in."""
+    path = Path(out or checkpoints.data_dir() / "checkpoints" / f"{name}-{preset}.safetensors")
+    if not out:
+        checkpoints.manifest()
+    check_writable(path, MinividError)
+    return path
+
+
+def account(recipe, before: dict) -> dict:
+    """What a training is, for its checkpoint and the manifest; `before` tells of its beginning,
+    where it is resumed."""
+    commands = [before["command"]] if before else []
+    commands.append("minivid " + shlex.join(sys.argv[1:]))
+    return {"kind": recipe.kind, "preset": recipe.preset.name, "config": recipe.config(),
+            **recipe.made_from, "batch": recipe.batch, "command": " && ".join(commands)}
 
 
 def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:

@@ -32,9 +32,13 @@ def weights(run: Training) -> torch.Tensor:
     return torch.cat([x.flatten().float() for x in run.best().values()])
 
 
+def quiet(line):
+    """Nowhere for a training to tell how far it is."""
+
+
 def train_all(names, **options):
     for name in names:
-        runs.train(name, "tiny", steps=2, say=lambda line: None, **options)
+        runs.train(name, "tiny", steps=2, say=quiet, **options)
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
@@ -100,41 +104,39 @@ def test_train_writes_the_checkpoint_and_its_manifest_entry(folder):
     assert not runs.in_progress("autoencoder", "tiny").exists()
 
 
-def test_batch_and_rate_may_be_asked_for_and_stay_when_resumed(folder, monkeypatch):
-    rows, seen = [], recipes.RECIPES["autoencoder"].loss
+def test_a_batch_may_be_asked_for_and_stays_when_resumed(folder, monkeypatch):
+    rows, loss = [], compression.AutoencoderRecipe.loss
 
     def watched(self, model, step, dice):
         rows.append(self.batch)
-        return seen(self, model, step, dice)
-
-    def quiet(line):
-        pass
-
-    monkeypatch.setattr(recipes.RECIPES["autoencoder"], "loss", watched)
-    first = runs.train("autoencoder", "tiny", steps=2, batch=3, lr=1e-4, say=quiet)
-    entry = checkpoints.manifest()["autoencoder-tiny"]
-    assert rows == [3, 3] and (entry["batch"], entry["lr"]) == (3, 1e-4)
-    weights = checkpoints.load(first)[0]
-    runs.train("autoencoder", "tiny", steps=2, say=quiet)
-    entry = checkpoints.manifest()["autoencoder-tiny"]
-    usual = TINY.batch["autoencoder"]
-    assert rows[2:] == [usual] * 2 != [3, 3] and entry["batch"] == usual
-    assert entry["lr"] == compression.AutoencoderRecipe.lr
-    one_step = Training.one_step
+        return loss(self, model, step, dice)
 
     def interrupted(self):
         os.kill(os.getpid(), signal.SIGINT)
         return one_step(self)
 
+    monkeypatch.setattr(compression.AutoencoderRecipe, "loss", watched)
+    whole, _ = checkpoints.load(runs.train("autoencoder", "tiny", steps=2, batch=3, say=quiet))
+    assert rows == [3, 3] and checkpoints.manifest()["autoencoder-tiny"]["batch"] == 3
+    one_step = Training.one_step
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Training, "one_step", interrupted)
-        runs.train("autoencoder", "tiny", steps=2, batch=3, lr=1e-4, say=quiet)
-    for asked in ({"batch": 3}, {"lr": 1e-4}):
-        with pytest.raises(MinividError, match="no --warm, --minutes, --batch or --lr"):
-            runs.train("autoencoder", "tiny", resume=True, **asked)
-    resumed = checkpoints.load(runs.train("autoencoder", "tiny", resume=True, say=quiet))[0]
-    assert rows[4:] == [3, 3]
-    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
+        runs.train("autoencoder", "tiny", steps=2, batch=3, say=quiet)
+    with pytest.raises(MinividError, match="no --warm, --minutes or --batch"):
+        runs.train("autoencoder", "tiny", resume=True, batch=3)
+    again, _ = checkpoints.load(runs.train("autoencoder", "tiny", resume=True, say=quiet))
+    assert rows == [3] * 4 and checkpoints.manifest()["autoencoder-tiny"]["batch"] == 3
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    runs.train("autoencoder", "tiny", steps=1, say=quiet)
+    assert rows[-1] == TINY.batch["autoencoder"] != 3
+
+
+def test_a_gpu_encodes_more_clips_for_each_minute():
+    for device, clips in (("cpu", 4096), ("cuda", 8192)):
+        device = torch.device(device)
+        assert runs.clips_in(2, 10**6, device) == clips
+        assert runs.clips_in(0.1, 10**6, device) == 1024 and runs.clips_in(0.1, 64, device) == 64
+        assert runs.clips_in(2, 2000, device) == runs.clips_in(None, 2000, device) == 2000
 
 
 def test_noise_is_the_dices_and_a_gpu_draws_its_own():
@@ -156,9 +158,6 @@ def test_an_interrupt_lets_the_step_end_and_can_be_resumed(folder, monkeypatch, 
         if len(steps) == 3:
             os.kill(os.getpid(), number)
         return one_step(self)
-
-    def quiet(line):
-        pass
 
     monkeypatch.setattr(Training, "one_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -248,7 +247,7 @@ def test_a_training_goes_on_only_upon_the_networks_it_was_begun_on(folder):
     built_on = {"autoencoder": checkpoints.manifest()["autoencoder-tiny"]["sha256"]}
     run.save(runs.in_progress("text", "tiny"),
              {"kind": "text", "wall_seconds": 1, "built_on": built_on, "command": "x"})
-    runs.train("text", "tiny", resume=True, say=lambda line: None)
+    runs.train("text", "tiny", resume=True, say=quiet)
     train_all(["autoencoder"], seed=1)
     with pytest.raises(CheckpointError, match="another autoencoder"):
         train_all(["transformer"])
@@ -461,7 +460,7 @@ def test_every_ingredient_left_out_changes_the_loss(folder, monkeypatch):
     train_all(["autoencoder", "sound", "text"])
     monkeypatch.setattr(ingredients, "CLIPS", 32)
     monkeypatch.setattr(ingredients, "HELD", 8)
-    rows = ingredients.compare(steps=10, seeds=1, preset="tiny", say=lambda line: None)
+    rows = ingredients.compare(steps=10, seeds=1, preset="tiny", say=quiet)
     assert [row["left out"] for row in rows] == list(ingredients.LEFT_OUT)
     assert len({row["loss"] for row in rows}) == len(rows)
     assert "within" not in ingredients.table(rows)
