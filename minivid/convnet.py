@@ -1,8 +1,9 @@
 """A small convolutional denoiser for pictures: look closely, then from further away, and back.
 
 The network of the first lessons, before attention arrives: each patch's velocity is worked out
-from its neighbourhood, told the noise level. A U-Net (Ronneberger et al., arXiv 1505.04597) of two
-floors, with the level as scale and shift in each block (Dhariwal and Nichol, arXiv 2105.05233).
+from its neighbourhood, told the noise level and, if it is to, words: as a bag, for their vectors
+are averaged, whatever their order. A U-Net (Ronneberger et al., arXiv 1505.04597) of two floors,
+with the level as scale and shift in each block (Dhariwal and Nichol, arXiv 2105.05233).
 """
 
 import math
@@ -12,14 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minivid.layers import Condition
+
 
 @dataclass(frozen=True)
 class ConvConfig:
-    """`channels` of the picture, `width` above (below: twice), blocks a stair."""
+    """`channels` of the picture, `width` above (below: twice), blocks a stair; `text_width`: how
+    many numbers the vector of a word has, 0 for a network that is told none."""
 
     channels: int = 3
     width: int = 32
     depth: int = 2
+    text_width: int = 0
 
 
 def embed_t(t: Tensor, width: int) -> Tensor:
@@ -58,7 +63,8 @@ class Block(nn.Module):
 
 
 class ConvNet(nn.Module):
-    """velocity = net(x_t, t): x_t (B, C, H, W), H and W divisible by 4, t (B,); given is ignored.
+    """velocity = net(x_t, t, given): x_t (B, C, H, W), H and W divisible by 4, t (B,). Of what is
+    given, the text is used, and only by a network with a `text_width`.
 
     | weights                     | start as                                             |
     |-----------------------------|------------------------------------------------------|
@@ -74,6 +80,8 @@ class ConvNet(nn.Module):
         self.config = config
         channels, width, depth = 4 * config.channels, config.width, config.depth
         self.embed = nn.Sequential(nn.Linear(32, 4 * width), nn.SiLU())
+        told = config.text_width
+        self.words = nn.Linear(told, 4 * width, bias=False) if told else None
         self.enter, self.leave = Conv(channels, width), Conv(width, channels)
         self.down, self.up = Conv(4 * width, 2 * width, 1), Conv(2 * width, 4 * width, 1)
         self.before = nn.ModuleList(Block(width, 4 * width) for _ in range(depth))
@@ -82,9 +90,16 @@ class ConvNet(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
+    def heard(self, given: Condition | None) -> Tensor | float:
+        """What the words say together, (B, 4 width); 0 where nothing is said."""
+        if self.words is None or given is None:
+            return 0.0
+        share = given.text_mask / given.text_mask.sum(1, keepdim=True).clamp(min=1)  # (B, L)
+        return self.words((given.text * share[..., None]).sum(1))
+
     @torch.autocast("cpu", enabled=False)  # on a CPU small convolutions are slower in bfloat16
-    def forward(self, x_t: Tensor, t: Tensor, given: object = None) -> Tensor:
-        level = self.embed(embed_t(t, 32))  # (B, 4 width)
+    def forward(self, x_t: Tensor, t: Tensor, given: Condition | None = None) -> Tensor:
+        level = self.embed(embed_t(t, 32)) + self.heard(given)  # (B, 4 width)
         x = self.enter(F.pixel_unshuffle(x_t, 2))  # (B, width, H/2, W/2)
         for block in self.before:
             x = block(x, level)

@@ -1,12 +1,10 @@
-"""What every lesson uses: a banner, plots with words beside them, guesses looked back at, checks"""
+"""What every lesson uses: a banner, plots with words beside them, guesses looked back at."""
 
 from __future__ import annotations
 
 import gc
 import io
 import traceback
-from collections.abc import Callable
-from functools import wraps
 
 import torch
 
@@ -79,44 +77,3 @@ def look_back(prediction: float | None, measured: float) -> None:
 def yes(text: str, holds: bool) -> None:
     """Print one verdict line: the same each time, or it says NO."""
     print(f"{text}: {'yes' if holds else 'NO'}")
-
-
-# ---------------------------------------------------------------- exercises
-
-
-class NotYet(Exception):
-    """The learner's function is still empty."""
-
-
-class Wrong(Exception):
-    """What the learner's function gives back cannot be compared: the message says why."""
-
-
-def answer_of(function: Callable, *arguments: object) -> object:
-    """Call what the learner wrote; raises NotYet while it gives nothing back."""
-    answer = function(*arguments)
-    if answer is None or answer is Ellipsis:
-        raise NotYet
-    return answer
-
-
-def exercise(find_fault: Callable[[Callable], str | None]) -> Callable[[Callable], None]:
-    """Make a check from `find_fault(function)`, which returns a hint, or None when all is right.
-
-    The check prints "not yet: ..." for an empty function, "right", or "hint: ..."; it never raises.
-    """
-
-    @wraps(find_fault)
-    def check(function: Callable) -> None:
-        try:
-            fault = find_fault(function)
-        except NotYet:
-            print("not yet: it returns nothing")
-            return
-        except Wrong as fault_found:
-            fault = str(fault_found)
-        except Exception as error:  # a learner's code may fail in any way: say how, and go on
-            fault = f"your code stopped with {type(error).__name__}: {error}"
-        print("right" if fault is None else f"hint: {fault}")
-
-    return check

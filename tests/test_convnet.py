@@ -4,6 +4,8 @@ import torch
 
 from minivid.convnet import ConvConfig, ConvNet, embed_t
 from minivid.flow import IdealDenoiser, flow_loss
+from minivid.guidance import Guided
+from minivid.layers import Condition
 
 SMALL = ConvConfig(channels=1, width=16, depth=1)
 
@@ -70,3 +72,27 @@ def test_it_learns_what_the_ideal_denoiser_knows():
     best = flow_loss(IdealDenoiser(points), clean, t=t, noise=noise).item()
     learned = flow_loss(net, clean, t=t, noise=noise).item()
     assert best < learned < best + 0.35 * (silence - best)
+
+
+def told(*words, width=5):
+    """Sentences of words by number, -1 for none; each word's vector is its own."""
+    ids = torch.tensor(words)
+    return Condition(draw(9, width, seed=3)[ids], ids >= 0)
+
+
+def test_words_are_a_bag():
+    net, x_t, t = awake(ConvConfig(1, 16, 1, text_width=5)), draw(1, 1, 8, 8), torch.tensor([0.3])
+    said = net(x_t, t, told([1, 2, 3]))
+    assert torch.allclose(said, net(x_t, t, told([3, 1, 2])), atol=1e-5)  # in any order
+    assert torch.allclose(said, net(x_t, t, told([3, -1, 1, -1, 2])), atol=1e-5)
+    for other in (told([1, 2, 4]), told([1, 2]), None):
+        assert not torch.allclose(said, net(x_t, t, other), atol=1e-3)
+    assert torch.equal(net(x_t, t, told([1, 2, 3]).without("text")), net(x_t, t))
+    assert torch.equal(awake()(x_t, t, told([1, 2, 3])), awake()(x_t, t))  # one that is told none
+
+
+def test_guidance_leads_away_from_what_comes_without_words():
+    net, x_t, t = awake(ConvConfig(1, 16, 1, text_width=5)), draw(2, 1, 8, 8), torch.rand(2)
+    given = told([1, 2], [3, 4])
+    alone, led = net(x_t, t), net(x_t, t, given)
+    assert torch.allclose(Guided(net, 3.0)(x_t, t, given), alone + 3 * (led - alone), atol=1e-3)

@@ -18,7 +18,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
-    "errors files arguments",
+    "errors files arguments checks",
     "grammar dice paint layers muon cost media checkpoints distributed claims",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset",
     "world guidance transformer convnet sampling track hear pictures",
@@ -54,6 +54,9 @@ def test_imports_only_point_down():
             assert name in floor, f"give {name} a floor"
             for other in set(imported(path)) - {"__version__"}:
                 assert floor[other] < floor[name], f"{name} must not import {other}"
+    for path in (ROOT / "minivid" / "exercises").glob("[!_]*.py"):
+        for other in imported(path):
+            assert floor[other] < floor["exercises"], f"{path.stem} must not import {other}"
 
 
 def project():

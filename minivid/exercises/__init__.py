@@ -1,0 +1,8 @@
+"""The checks of the lessons' exercises, a module a lesson: "not yet", "right", or what is wrong."""
+
+from .button import joules_a_frame, new_sentence
+from .noise import noise_behind, perfect_guess, translated, variations
+from .sound import addresses, coupled, start_of
+
+__all__ = ["addresses", "coupled", "joules_a_frame", "new_sentence", "noise_behind",
+           "perfect_guess", "start_of", "translated", "variations"]
