@@ -1,0 +1,66 @@
+"""A calculator as a panel: frames, size, steps and parameters in; tokens, operations, energy out.
+
+    Calculator()    # in a notebook; as plain functions: minivid.estimate
+
+It holds no figures of its own: all come from `estimate` and the published table.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import ipywidgets as w
+
+from . import estimate as e
+
+SIZES = ((480, 720), (480, 832), (720, 1280), (768, 1360), (1080, 1920))  # height, width
+COMPRESSION = (("16x16 pixels, 4 frames", 4), ("16x16 pixels, 8 frames", 8))
+
+
+class Calculator(w.VBox):
+    """The panel: each change of a field is worked out at once. It works by keyboard alone."""
+
+    def __init__(self):
+        self.rows = e.published()
+        wide = {"style": {"description_width": "120px"}}
+        self.frames = w.BoundedIntText(81, min=1, max=10_000, description="Frames", **wide)
+        self.size = w.Dropdown(options=[(f"{across}x{down}", (down, across))
+                                        for down, across in SIZES],
+                               value=(480, 832), description="Size", **wide)
+        self.steps = w.BoundedIntText(50, min=1, max=1000, description="Steps", **wide)
+        self.billions = w.BoundedFloatText(14, min=0.001, max=1000, step=0.1,
+                                           description="Billion weights", **wide)
+        self.group = w.Dropdown(options=COMPRESSION, description="A token stands for", **wide)
+        self.guided = w.Checkbox(True, description="guidance: each step asked twice")
+        self.hardware = w.Dropdown(options=e.HARDWARE, description="Hardware", **wide)
+        self.out = w.HTML()
+        fields = [self.frames, self.size, self.steps, self.billions, self.group, self.guided,
+                  self.hardware]
+        for field in fields:
+            field.observe(lambda change: self.work_out(), "value")
+        super().__init__([*fields, self.out])
+        self.work_out()
+
+    def __repr__(self) -> str:
+        return "The calculator: it works where a notebook runs."
+
+    def estimate(self) -> e.Estimate:
+        """What the fields ask for."""
+        system = e.System.sized(self.billions.value * 1e9, passes=2 if self.guided.value else 1,
+                                group=self.group.value)
+        return e.estimate(system, self.frames.value, *self.size.value, self.steps.value,
+                          self.hardware.value, self.rows)
+
+    def work_out(self) -> None:
+        """Say it: the estimate, and how far off such estimates are."""
+        lines = [f"<b>{escape(self.estimate().words())}</b>"]
+        if self.hardware.value == "H100":
+            off = [error for both in e.errors(self.rows, e.proportioned).values()
+                   for error in both]
+            lines.append(f"Of the {len(self.rows)} published films each, estimated so from the "
+                         f"others, comes out {min(off):+.0%} to {max(off):+.0%} off "
+                         f"({escape(self.rows[0]['source'])}; {self.rows[0]['boundary']}).")
+        else:
+            lines.append("At the most that this processor reaches on products of matrices; a "
+                         "film takes longer, and needs more memory than is here.")
+        self.out.value = "<br>".join(lines)
