@@ -107,6 +107,11 @@ def settings_of(row: dict) -> tuple[int, int, int, int]:
     return tuple(int(row[name]) for name in ("frames", "height", "width", "steps"))
 
 
+def tokens_of(row: dict) -> int:
+    """Tokens of the film of a row of `published()`."""
+    return system_of(row).tokens(*settings_of(row)[:3])
+
+
 def flops_of(row: dict) -> float:
     """Operations of the film of a row of `published()`."""
     return system_of(row).flops(*settings_of(row))
