@@ -4,6 +4,9 @@ Two things are asked of each token: to pass through all weights, and to look at 
 So a pass takes 2 * parameters * tokens + 4 * tokens**2 * width * layers operations, a film as many
 passes as it has steps, twice that with guidance. Joules and seconds follow from what published
 films took for each operation (`data/published.csv`).
+
+The rule takes all parameters as weights that each token passes through. Some are for words or the
+noise level alone, and words and decoder are left out: right to about a tenth for those systems.
 """
 
 from __future__ import annotations
