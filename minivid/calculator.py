@@ -11,9 +11,11 @@ from html import escape
 
 import ipywidgets as w
 
+from . import cost
 from . import estimate as e
 
 SIZES = ((480, 720), (480, 832), (720, 1280), (768, 1360), (1080, 1920))  # height, width
+KETTLE = 4186 * 80  # joules that bring a litre of water from 20 degrees to the boil
 COMPRESSION = (("16x16 pixels, 4 frames", 4), ("16x16 pixels, 8 frames", 8))
 
 
@@ -31,7 +33,7 @@ class Calculator(w.VBox):
         self.billions = w.BoundedFloatText(14, min=0.001, max=1000, step=0.1,
                                            description="Billion weights", **wide)
         self.group = w.Dropdown(options=COMPRESSION, description="A token stands for", **wide)
-        self.guided = w.Checkbox(True, description="guidance: each step asked twice")
+        self.guided = w.Checkbox(True, description="guidance: twice a step")
         self.hardware = w.Dropdown(options=e.HARDWARE, description="Hardware", **wide)
         self.out = w.HTML()
         fields = [self.frames, self.size, self.steps, self.billions, self.group, self.guided,
@@ -53,14 +55,19 @@ class Calculator(w.VBox):
 
     def work_out(self) -> None:
         """Say it: the estimate, and how far off such estimates are."""
-        lines = [f"<b>{escape(self.estimate().words())}</b>"]
-        if self.hardware.value == "H100":
-            off = [error for both in e.errors(self.rows, e.proportioned).values()
-                   for error in both]
-            lines.append(f"Of the {len(self.rows)} published films each, estimated so from the "
-                         f"others, comes out {min(off):+.0%} to {max(off):+.0%} off "
-                         f"({escape(self.rows[0]['source'])}; {self.rows[0]['boundary']}).")
+        found = self.estimate()
+        energy = ("energy not measurable here" if found.joules is None else
+                  f"{found.joules / 1000:,.3g} kJ, as much as boils {found.joules / KETTLE:.2g} "
+                  "litres of water")
+        if found.joules is None:
+            off = ("At the most that this processor reaches on products of matrices: a film "
+                   "takes longer, and more memory than is here.")
         else:
-            lines.append("At the most that this processor reaches on products of matrices; a "
-                         "film takes longer, and needs more memory than is here.")
-        self.out.value = "<br>".join(lines)
+            errors = [error for both in e.errors(self.rows, e.proportioned).values()
+                      for error in both]
+            off = (f"{len(self.rows)} published films, each estimated so from the others, come "
+                   f"out {min(errors):+.0%} to {max(errors):+.0%} off. Energy is that of the "
+                   f"{self.rows[0]['boundary']}. Source: {self.rows[0]['source']}.")
+        self.out.value = (
+            f"<b>{found.tokens:,} tokens, {cost.in_words(found.flops)} operations, "
+            f"{found.seconds:,.0f} seconds, {escape(energy)}</b><br>{escape(off)}")

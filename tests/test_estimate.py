@@ -20,7 +20,7 @@ def test_tokens_are_those_of_the_papers():
     assert WAN.tokens(81, 480, 832) == 21 * 30 * 52 == 32760
     assert WAN.tokens(81, 720, 1280) == 75600
     assert e.System(1, 1, 1, cell=32, group=8).tokens(121, 512, 768) == 6144  # LTX-2
-    assert WAN.tokens(1, 16, 16) == 1 and WAN.tokens(2, 17, 16) == 4  # the rest is filled up
+    assert WAN.tokens(1, 16, 16) == 1 and WAN.tokens(2, 17, 33) == 2 * 2 * 3  # filled up
 
 
 def test_tokens_are_those_of_our_own_packing():
@@ -150,7 +150,9 @@ def test_the_calculator_works_without_a_browser():
 
     panel = Calculator()
     first = panel.estimate()
-    assert first.words() in panel.out.value and "ML.ENERGY" in panel.out.value
+    said = panel.out.value
+    assert "32,760 tokens" in said and "ML.ENERGY" in said and "graphics card alone" in said
+    assert f"{first.joules / 1000:,.3g} kJ" in said and "1.1 litres" in said
     panel.guided.value = False
     assert panel.estimate().flops == pytest.approx(first.flops / 2)
     panel.frames.value = 161

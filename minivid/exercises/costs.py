@@ -35,10 +35,8 @@ def film_tokens(function: Callable) -> str | None:
             (frames - 1) / group * places,
         "the first frame is alone, the others are in groups: 1 + (frames - 1) / group":
             frames / group * places,
-        "the first frame is alone, the *others* are in groups: 1 + (frames - 1) / group":
+        "the first frame is counted twice: 1 + (frames - 1) / group in time":
             (1 + frames / group) * places,
-        "the first frame is alone; whole groups of the others: 1 + (frames - 1) // group":
-            (frames // group) * places,
         "that is for each frame by itself: groups of frames share their tokens": frames * places,
         "a token is cell pixels wide *and* cell high: divide both sides":
             times * height * width / cell,
@@ -96,8 +94,6 @@ def exponent(function: Callable) -> str | None:
             (u * v).sum() / (u**2).sum(),
         "that uses the first and the last point alone: all of them count":
             (v[-1] - v[0]) / (u[-1] - u[0]),
-        "divide by the sum of squares of log x, not of log y":
-            slope(u, v) * ((u - u.mean()) ** 2).sum() / ((v - v.mean()) ** 2).sum(),
         "that is how well they go together: divide by the sum of squares of log x alone":
             torch.corrcoef(torch.stack([u, v]))[0, 1],
     }  # fmt: skip
