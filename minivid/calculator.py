@@ -56,13 +56,14 @@ class Calculator(w.VBox):
     def work_out(self) -> None:
         """Say it: the estimate, and how far off such estimates are."""
         found = self.estimate()
-        energy = ("energy not measurable here" if found.joules is None else
-                  f"{found.joules / 1000:,.3g} kJ, as much as boils {found.joules / KETTLE:.2g} "
-                  "litres of water")
         if found.joules is None:
+            energy = "energy not measurable here"
             off = ("At the most that this processor reaches on products of matrices: a film "
                    "takes longer, and more memory than is here.")
         else:
+            digits = ",.0f" if found.joules >= 1e5 else ".3g"
+            energy = (f"{found.joules / 1000:{digits}} kJ, as much as boils "
+                      f"{found.joules / KETTLE:.2g} litres of water")
             errors = [error for both in e.errors(self.rows, e.proportioned).values()
                       for error in both]
             off = (f"{len(self.rows)} published films, each estimated so from the others, come "

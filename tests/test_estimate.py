@@ -152,13 +152,15 @@ def test_the_calculator_works_without_a_browser():
     first = panel.estimate()
     said = panel.out.value
     assert "32,760 tokens" in said and "ML.ENERGY" in said and "graphics card alone" in said
-    assert f"{first.joules / 1000:,.3g} kJ" in said and "1.1 litres" in said
+    assert f"{first.joules / 1000:,.0f} kJ" in said and "1.1 litres" in said
     panel.guided.value = False
     assert panel.estimate().flops == pytest.approx(first.flops / 2)
     panel.frames.value = 161
     assert panel.estimate().tokens == 41 * 30 * 52
     panel.group.value = 8
     assert panel.estimate().tokens == 21 * 30 * 52
+    panel.steps.value = 1
+    assert "e+" not in panel.out.value
     panel.hardware.value = "this computer"
     assert "not measurable here" in panel.out.value
     assert "calculator" in repr(panel)
