@@ -69,6 +69,25 @@ def count_flops(fn: Callable, device: str | torch.device = "cpu") -> int:
     return counter.get_total_flops()
 
 
+def largest_tensor(fn: Callable) -> int:
+    """Bytes of the largest tensor that `fn()` makes: of attention, the table of all pairs."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    sizes = [0]
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            sizes.extend(x.numel() * x.element_size()
+                         for x in (made if isinstance(made, (tuple, list)) else (made,))
+                         if isinstance(x, torch.Tensor))
+            return made
+
+    with Watch():
+        fn()
+    return max(sizes)
+
+
 def matmul_rate(device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
                 size: int = 1024) -> float:
     """FLOP/s that this device reaches on a product of two size × size matrices: its ceiling."""

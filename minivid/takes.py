@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,9 +10,10 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoints, cost, films, media
+from . import cost, films, media
 from .autoencoder import GROUP
 from .errors import MinividError
+from .estimate import published
 from .generate import GUIDANCE, MEMORY, STEPS, Machine, extend, generate
 from .paint import ClipFormat
 from .sampling import Step
@@ -114,12 +114,6 @@ def make(machine: Machine, wish: Wish, on_step: Callable[[Step], None]) -> Take:
         media.write_film(path, clip.video, clip.fps, clip.audio, rate)
         seen, heard = films.what_is_in(path, clip, wish.prompt, rate)
     return Take(wish, clip, moments, bill, seen, heard)
-
-
-def published() -> list[dict]:
-    """Published bills of large systems, each with its source: rows of data/published.csv."""
-    with open(checkpoints.shipped_dir() / "published.csv", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def beside(bill: cost.Bill, system: str = "Wan2.1-14B") -> str:

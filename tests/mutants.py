@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
                         "course/08_sound.ipynb")
+COST = "course/04_cost.ipynb"
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
         ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
@@ -32,6 +33,24 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "red is painted blue": (NOISE, [
         ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
          "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]")]),
+    "attention is counted as nothing": (COST, [
+        ("minivid/estimate.py", "looking = 4 * tokens**2", "looking = 0 * tokens**2")]),
+    "the bill forgets guidance's second pass": (COST, [
+        ("minivid/estimate.py", "steps * self.passes * once", "steps * once")]),
+    "a factor 2 of the bill is lost": (COST, [
+        ("minivid/estimate.py", "through = 2 * (tokens", "through = (tokens")]),
+    "the bill takes tokens of half the size": (COST, [
+        ("minivid/estimate.py", "-(-width // self.cell), -(-height // self.cell)",
+         "-(-2 * width // self.cell), -(-2 * height // self.cell)")]),
+    "the bill takes every frame by itself": (COST, [
+        ("minivid/estimate.py", "(1 + -(-(frames - 1) // self.group))", "frames")]),
+    "the exponent of the bill is upside down": (COST, [
+        ("minivid/estimate.py", "(u * v).sum() / (u**2).sum()", "(u * v).sum() / (v**2).sum()")]),
+    "the bill's seconds and joules are swapped": (COST, [
+        ("data/published.csv", "steps,seconds,joules", "steps,joules,seconds")]),
+    "the bill's film takes half of its steps": (COST, [
+        ("minivid/sampling.py", "torch.linspace(0, 1, steps + 1)",
+         "torch.linspace(0, 1, (steps + 1) // 2 + 1)")]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
@@ -49,6 +68,7 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
     NOISE: [("manual_seed({})", 0, 11, 12), ("manual_seed({})", 1, 21, 22),
             ("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 1000, 1001, 1002),
             ("seed={}", 2000, 2001, 2002)],
+    COST: [("seed={}", 0, 1, 2), ("[asked], [{}]", 0, 1, 2)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],
 }

@@ -30,6 +30,13 @@ def test_attention_is_counted(masked):
     assert flops == 2 * (2 * 2 * 4 * 16 * 16 * 8)  # queries by keys, weights by values
 
 
+def test_the_largest_tensor_of_attention_is_the_table_of_pairs():
+    q = torch.zeros(1, 2, 100, 8)
+    assert cost.largest_tensor(lambda: (q @ q.mT).softmax(-1) @ q) == 2 * 100 * 100 * 4
+    assert cost.largest_tensor(lambda: q.half() + 1) == q.numel() * 2
+    assert cost.largest_tensor(lambda: torch.zeros(8, 30).chunk(2)) == 8 * 30 * 4
+
+
 def test_timed_is_the_median_without_the_first():
     waits = iter([0.2, 0.01, 0.03, 0.02])  # the first warms up
     assert 0.02 <= cost.timed(lambda: time.sleep(next(waits)), repeats=3) < 0.03

@@ -22,6 +22,7 @@ def said(check, function):
 
 CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "01_noise": ("noise_behind", "translated", "perfect_guess", "variations"),
+          "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
 
@@ -50,6 +51,11 @@ def towards(points, x_t, t, width):
 def likely(points, x_t, t):
     away = x_t[:, None] - t[:, None, None] * points
     return (-(away**2).sum(-1) / (2 * (1 - t[:, None]) ** 2)).exp()
+
+
+def slope(x, y):
+    x, y = x - x.mean(), y - y.mean()
+    return (x * y).sum() / (x**2).sum()
 
 
 @pytest.mark.parametrize("check, wrong, hint", [
@@ -95,6 +101,34 @@ def likely(points, x_t, t):
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(n, c, t), start=t), "exchanged"),
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(c, n, t)), "start=t"),
     (exercises.variations, lambda m, c, n, t: add_noise(c, n, t), "let the sampler"),
+    (exercises.film_tokens, lambda f, h, w, c, g: f * h * w // c**2, "groups of frames"),
+    (exercises.film_tokens, lambda f, h, w, c, g: (1 + (f - 1) // g) * h * w, "those are pixels"),
+    (exercises.film_tokens, lambda f, h, w, c, g: (1 + (f - 1) // g) * h * w / c, "both sides"),
+    (exercises.film_tokens, lambda f, h, w, c, g: (f - 1) // g * (h // c) * (w // c),
+     "tokens of its own"),
+    (exercises.film_tokens, lambda f, h, w, c, g: f / g * (h // c) * (w // c), "others are in"),
+    (exercises.film_tokens, lambda f, h, w, c, g: h // w, "groups in time"),
+    (exercises.film_tokens, lambda f, h, w, c, g: "many", "stopped with ValueError"),
+    (exercises.attention_flops, lambda n, d: 4 * n * d**2 + 2 * n**2 * d, "*and* an addition"),
+    (exercises.attention_flops, lambda n, d: 8 * n * d**2 + 2 * n**2 * d, "looking multiplies"),
+    (exercises.attention_flops, lambda n, d: 4 * n * d**2 + 4 * n**2 * d, "matrices multiply"),
+    (exercises.attention_flops, lambda n, d: 8 * n * d**2, "matrices alone"),
+    (exercises.attention_flops, lambda n, d: 4 * n**2 * d, "looking alone"),
+    (exercises.attention_flops, lambda n, d: 6 * n * d**2 + 4 * n**2 * d, "not three"),
+    (exercises.attention_flops, lambda n, d: 8 * n * d**2 + 4 * n * d, "pairs"),
+    (exercises.exponent, lambda x, y: y[-1] / x[-1], "for y = x**2 it is 2"),
+    (exercises.exponent, lambda x, y: (x * y).sum() / (x**2).sum(), "for y = x**2 it is 2"),
+    (exercises.exponent, lambda x, y: (x.log() * y.log()).sum() / (x.log() ** 2).sum(),
+     "line through 0"),
+    (exercises.exponent, lambda x, y: slope(y.log(), x.log()), "upside down"),
+    (exercises.exponent, lambda x, y: slope(x, y), "logarithms of both"),
+    (exercises.exponent, lambda x, y: (y[-1] / y[0]).log() / (x[-1] / x[0]).log(), "all of them"),
+    (exercises.crossing, lambda d, wider: 6 * d, "`wider` is 4"),
+    (exercises.crossing, lambda d, wider: wider * d, "four matrices of attention count"),
+    (exercises.crossing, lambda d, wider: (4 + 2 * wider) * d, "to compare, and to take"),
+    (exercises.crossing, lambda d, wider: (2 + wider) * d / 2, "2 operations for each weight"),
+    (exercises.crossing, lambda d, wider: (2 + wider / 2) * d, "there and back"),
+    (exercises.crossing, lambda d, wider: (2 + wider) * d**2, "divide by width once"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]),
      "places in the row"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]) / r,

@@ -21,7 +21,7 @@ FLOORS = [floor.split() for floor in (
     "errors files arguments checks",
     "grammar dice paint layers muon cost media checkpoints distributed claims",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset",
-    "world guidance transformer convnet sampling track hear pictures",
+    "world guidance transformer convnet sampling track hear pictures estimate",
     "train presets leftover show",
     "pool verify",
     "compression course variety sync",
@@ -33,7 +33,7 @@ FLOORS = [floor.split() for floor in (
     "bench films",
     "takes app sentence",
     "screen",
-    "cli playground",
+    "cli playground calculator",
 )]
 
 

@@ -1,8 +1,10 @@
 """The checks of the lessons' exercises, a module a lesson: "not yet", "right", or what is wrong."""
 
 from .button import joules_a_frame, new_sentence
+from .costs import attention_flops, crossing, exponent, film_tokens
 from .noise import noise_behind, perfect_guess, translated, variations
 from .sound import addresses, coupled, start_of
 
-__all__ = ["addresses", "coupled", "joules_a_frame", "new_sentence", "noise_behind",
-           "perfect_guess", "start_of", "translated", "variations"]
+__all__ = ["addresses", "attention_flops", "coupled", "crossing", "exponent", "film_tokens",
+           "joules_a_frame", "new_sentence", "noise_behind", "perfect_guess", "start_of",
+           "translated", "variations"]
