@@ -16,7 +16,7 @@ from .errors import CheckpointError, MinividError
 from .paint import background
 from .pool import UNSEEN, seeds_for, taught
 from .presets import Preset
-from .train import draw_noise, mine
+from .train import Recipe, draw_noise, mine
 from .world import film, script, sound_of
 
 Tensor = torch.Tensor
@@ -36,7 +36,7 @@ def crop(video: Tensor, empty: Tensor, centre: Tensor, first: int, cells: int, p
             torch.stack([e[c] for e, c in zip(empty, cut)]))
 
 
-class AutoencoderRecipe:
+class AutoencoderRecipe(Recipe):
     """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
 
     kind, ema = "autoencoder", 0.998
@@ -113,7 +113,7 @@ def load(path, kind: str, build: Callable[..., nn.Module], device="cpu") -> nn.M
 # ---------------------------------------------------------------- sound
 
 
-class SoundRecipe:
+class SoundRecipe(Recipe):
     """Sounds through their bottleneck and back."""
 
     kind, ema = "sound", 0.998

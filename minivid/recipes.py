@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from dataclasses import asdict
 
 import torch
@@ -15,9 +16,17 @@ from .flow import flow_loss, sample_t
 from .layers import SOUND, Condition
 from .pool import Pool, aspect_of, draw, first_seed, pools
 from .presets import Preset
-from .text import Link, TextConfig, contrast_loss, near_miss, neighbour_loss, tokenize
+from .text import (
+    Link,
+    TextConfig,
+    company_loss,
+    contrast_loss,
+    near_miss,
+    neighbour_loss,
+    tokenize,
+)
 from .tokens import Packing
-from .train import draw_noise, mine
+from .train import Recipe, draw_noise, mine
 from .transformer import Transformer, TransformerConfig
 
 Tensor = torch.Tensor
@@ -34,16 +43,26 @@ def below(preset: Preset, *names: str) -> tuple[dict, dict]:
 # ---------------------------------------------------------------- text
 
 
-class TextRecipe:
-    """Captions find their clips; among the wrong ones are near misses."""
+class TextRecipe(Recipe):
+    """Captions find their clips; among the wrong ones are near misses.
+
+    Whoever goes on from a shipped encoder stays near its vectors: others have learnt to read them.
+    """
 
     kind, ema, lr, cooldown = "text", 0.99, 3e-3, 0.4
+    anchored = True
+    company, near = 20.0, 5.0  # weights of a word's leaning on its company, and of straying
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
         torch.manual_seed(seed)
         self.model = Link(preset.text).to(device)
         self.batch, self.tokens = preset.batch[self.kind], None
+        self.known = None
+
+    def go_on(self) -> None:
+        """The weights are a shipped encoder's: remember how it reads."""
+        self.known = deepcopy(self.model.encoder).requires_grad_(False)
 
     def prepare(self, progress=None, size: int | None = None) -> None:
         """Encode `size` clips. Raises `CheckpointError` where there is no autoencoder."""
@@ -56,7 +75,8 @@ class TextRecipe:
                          progress)
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
-        """The contrast of captions, clips and near misses, and that of neighbours: a scalar."""
+        """The contrast of captions, clips and near misses, and what words shall tell of their
+        neighbours, and what not: a scalar."""
         # every process takes the whole batch: each clip is told apart from all other captions
         rows = torch.randint(len(self.pool), (self.batch,), generator=dice)
         captions = [self.pool.captions[n] for n in rows.tolist()]
@@ -65,11 +85,11 @@ class TextRecipe:
         tokens = self.pool.tokens[rows].to(self.device, torch.float32)
         layout = self.pool.packing.layout(len(rows), self.device)
         ids = tokenize(captions).to(self.device)
-        loss = contrast_loss(model, tokens, layout, ids, wrong)
-        return loss + neighbour_loss(model.encoder, ids)
-
-    def finish(self) -> None:
-        """Nothing is left to do."""
+        loss = contrast_loss(model, tokens, layout, ids, wrong) + neighbour_loss(model.encoder, ids)
+        if self.known:
+            x, mask = model.encoder(ids)
+            loss = loss + self.near * (x - self.known(ids)[0])[mask].square().mean()
+        return loss + self.company * company_loss(model.encoder, ids, wrong)
 
     def config(self) -> dict:
         """What the network is built from, for the checkpoint."""
@@ -112,10 +132,11 @@ def noise_levels(step: int, packing: Packing, batch: int, dice: torch.Generator,
     return t
 
 
-class TransformerRecipe:
+class TransformerRecipe(Recipe):
     """Noise to tokens: at each step a random noise level, and captions dropped now and then."""
 
     kind, ema, lr, cooldown = "transformer", 0.995, 5e-3, 0.4
+    long = 1500
     drop, shift, levels = 0.1, 1.5, "logit_normal"
     apart = 0.25  # of the clips whose kinds have a level each, those whose kinds are hidden
     loudness = 1.0  # weight of a token of sound, where one of picture has 1
@@ -166,9 +187,6 @@ class TransformerRecipe:
         clean = pool.tokens[rows].to(self.device, torch.float32)
         return flow_loss(model, clean, given, t, fresh,
                          torch.where(layout.kind == SOUND, self.loudness, 1.0))
-
-    def finish(self) -> None:
-        """Nothing is left to do."""
 
     def config(self) -> dict:
         """What the network is built from, for the checkpoint."""

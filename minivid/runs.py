@@ -46,6 +46,12 @@ def clips_in(minutes: float | None, pool: int, device: torch.device) -> int:
     return pool if minutes is None else min(pool, max(1024, int(ENCODED[device.type] * minutes)))
 
 
+def rate_for(recipe, steps: int | None, warm: bool) -> float:
+    """How fast a training learns: the recipe's rate, and less where few steps shall improve what
+    is there, for the rate must fall again before it has undone more than it brings."""
+    return recipe.lr * min(1, (steps or recipe.long) / recipe.long if warm else 1)
+
+
 def steps_in(recipe, seconds: float) -> int:
     """How many steps fit in that many seconds: a few are tried, and undone."""
     trial = Training(recipe.model, recipe.loss, 10_000, recipe.lr, ema=0)
@@ -94,12 +100,15 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     recipe.prepare(ticker("clips encoded", tell),
                    before.get("clips") or clips_in(minutes, size.pool, device))
     about = account(recipe, before)
-    if warm or "begun_from" in before:
-        about["begun_from"] = before.get("begun_from") or shipped(recipe, size.name, tell)
+    begun = before.get("begun_from")
+    if warm or begun:
+        about["begun_from"] = begun if begun and not recipe.anchored else \
+            shipped(recipe, size.name, tell, begun)
     if not steps and not resume:
         wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
         steps = steps_in(recipe, max(wanted - spent, wanted / 2))
-    run = Training(recipe.model, recipe.loss, steps or 1, recipe.lr, seed, recipe.ema,
+    about["rate"] = before.get("rate") or rate_for(recipe, steps, "begun_from" in about)
+    run = Training(recipe.model, recipe.loss, steps or 1, about["rate"], seed, recipe.ema,
                    recipe.tokens, recipe.cooldown)
     if resume:
         run.load(state, name)
@@ -176,12 +185,16 @@ def set_aside(state: Path) -> Path:
     return aside
 
 
-def shipped(recipe, preset: str, tell=print) -> str:
+def shipped(recipe, preset: str, tell=print, same: str | None = None) -> str:
     """Give the network the shipped weights; returns the sha256 of the file they are from.
 
-    What it has grown since, such as words, begins from nothing, and is named.
+    What it has grown since, such as words, begins from nothing, and is named. Raises
+    `CheckpointError` for others than those with the sha256 `same`, if one is given.
     """
     path = checkpoints.find(recipe.kind, preset)
+    if same and checkpoints.sha256(path) != same:
+        raise CheckpointError(f"The training was begun from another {recipe.kind} than {path}, and "
+                              "needs that one to go on: bring it back, or train without --resume.")
     tensors, meta = checkpoints.load(path, recipe.kind)
     fresh = recipe.model.state_dict()
     if "vocabulary" in meta["config"]:
@@ -198,6 +211,7 @@ def shipped(recipe, preset: str, tell=print) -> str:
     except RuntimeError as error:
         raise CheckpointError(f"{path} is of a network of another size than the preset's: "
                               "train without --warm.") from error
+    recipe.go_on()
     return checkpoints.sha256(path)
 
 

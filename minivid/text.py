@@ -20,7 +20,9 @@ from .layers import MLP, Attention, Layout, Linear, Rotary, norm
 
 Tensor = torch.Tensor
 SPOKEN = torch.tensor([1 + g.VOCABULARY.index(word) for word in g.SYLLABLES])
+TIED = torch.cat([SPOKEN, torch.tensor([1 + g.VOCABULARY.index("and")])])
 LENGTH = 20  # words of the longest caption, with room to spare
+TRIES = 20   # at a near miss that may be told
 
 
 def tokenize(captions: list[str], vocabulary: tuple[str, ...] = g.VOCABULARY) -> Tensor:
@@ -169,6 +171,19 @@ def neighbour_loss(encoder: TextEncoder, ids: Tensor) -> Tensor:
     return sum(losses) / 2
 
 
+def company_loss(encoder: TextEncoder, ids: Tensor, wrong: Tensor) -> Tensor:
+    """How much a word's vector leans on the company it keeps: mean squared difference, a scalar.
+
+    ids and their near misses `wrong`, both (B, L): a word that stands in both should mean the same.
+    Else the star of a green star, a colour never shown with it, is like none that was. Sentences
+    with syllables or two actors are left out: there a word has to tell whom it is beside.
+    """
+    (x, mask), (y, _) = encoder(ids), encoder(wrong)
+    tied = torch.isin(ids, TIED.to(ids.device)).any(1, keepdim=True)
+    shared = (mask & (ids == wrong) & ~tied)[..., None]
+    return (((x - y) ** 2) * shared).sum() / (shared.sum() * x.shape[-1]).clamp(min=1)
+
+
 # ---------------------------------------------------------------- near misses
 
 _ALIKE = (g.COLOURS, g.SHAPES, g.SIZES, g.SPEEDS, ("left", "right", "up", "down"),
@@ -178,10 +193,19 @@ _KIND = {word: group for group in _ALIKE for word in group}
 
 def near_miss(caption: str, pick) -> str:
     """The caption with two colours or syllables swapped, or one word replaced by another of its
-    kind.
+    kind; never one that tells of a combination which training keeps away.
 
     pick(n) draws an integer below n.
     """
+    for _ in range(TRIES):
+        wrong = _changed(caption, pick)
+        told = g.parse(wrong)
+        if not any(g.novelty(actor, told.place) for actor in told.actors):
+            return wrong
+    return caption  # alike is no fault
+
+
+def _changed(caption: str, pick) -> str:
     words = caption.split()
     pairs = [(a, b) for group in (g.COLOURS, g.SYLLABLES)
              for a, b in combinations([n for n, w in enumerate(words) if w in group], 2)

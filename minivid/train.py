@@ -84,6 +84,19 @@ def schedule(step: int, steps: int, cooldown: float, warmup: int = 50) -> float:
     return min(1.0, (step + 1) / min(warmup, max(1, steps // 10)), left)
 
 
+class Recipe:
+    """What a kind of network has to do around its training, where it has anything to do."""
+
+    anchored = False  # whether it learns from the shipped weights that it began from, all along
+    long = 1  # steps from which on one that goes on from shipped weights has the full rate
+
+    def go_on(self) -> None:
+        """The weights are those of the shipped network now."""
+
+    def finish(self) -> None:
+        """The weights are the final ones now."""
+
+
 class Training:
     """A network in training: its optimizers, its averaged weights, and how far it is.
 

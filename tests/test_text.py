@@ -17,9 +17,11 @@ from minivid.pool import UNSEEN, Pool
 from minivid.recipes import load_link
 from minivid.text import (
     LENGTH,
+    TIED,
     Link,
     TextConfig,
     TextEncoder,
+    company_loss,
     contrast_loss,
     near_miss,
     neighbour_loss,
@@ -68,7 +70,32 @@ def test_a_near_miss_differs_in_a_word_or_in_the_order_of_two(seed, speaks):
 def test_what_is_said_in_another_order_is_a_near_miss():
     said = {near_miss("a face says ma lo mi", random.Random(n).randrange) for n in range(60)}
     assert {"a face says lo ma mi", "a face says mi lo ma", "a face says ma mi lo"} < said
-    assert "a face says ma lo la" in said  # or one of them is another
+    assert "a face says ma lo lo" in said  # or one of them is another
+    assert "a face says ma lo la" not in said  # which training never hears
+
+
+def test_no_near_miss_tells_of_what_training_keeps_away():
+    captions, _ = script(torch.arange(2000))
+    for n, caption in enumerate(captions):
+        told = g.parse(near_miss(caption, random.Random(n).randrange))
+        assert not any(g.novelty(actor, told.place) for actor in told.actors), caption
+    misses = {near_miss("a red star", random.Random(n).randrange) for n in range(200)}
+    assert misses >= {f"a {colour} star" for colour in g.COLOURS if colour not in ("red", "green")}
+    assert "a green star" not in misses and "a red ring" not in misses  # nor a pair of shapes
+
+
+def test_a_word_that_leans_on_its_company_costs_what_it_differs_by():
+    def encoder(ids):  # each word's number, and a little of the next
+        return (ids + 0.5 * ids.roll(-1, 1))[..., None].float().expand(-1, -1, 3), ids > 0
+
+    ids = torch.tensor([[7, 8, 9, 0], [7, 8, 9, 0]])
+    wrong = torch.tensor([[7, 8, 5, 0], [7, 8, 9, 0]])  # 8 leans on 9, by 0.5 * (9 - 5)
+    assert not set(ids.flatten().tolist()) & set(TIED.tolist())
+    assert company_loss(encoder, ids, wrong).item() == pytest.approx(4 / 5)  # 2 + 3 words shared
+    assert company_loss(lambda x: (x[..., None].float(), x > 0), ids, wrong).item() == 0
+    for tied in TIED.tolist():  # where two are told of, or syllables said
+        ids[0, 0] = wrong[0, 0] = tied
+        assert company_loss(encoder, ids, wrong).item() == 0
 
 
 def test_the_contrast_loss_is_chance_for_equal_scores_and_forgives_equal_captions():

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import TINY, empty_data, training
 
-from minivid import checkpoints, compression, ingredients, pool, presets, recipes, runs
+from minivid import checkpoints, compression, ingredients, pool, presets, recipes, runs, text
 from minivid import grammar as g
 from minivid.autoencoder import autoencoder_loss
 from minivid.errors import CheckpointError, MinividError
@@ -198,6 +198,51 @@ def test_a_training_killed_between_steps_has_its_last_state(folder, monkeypatch)
     whole = runs.train("autoencoder", "tiny", steps=5, out=folder / "whole.safetensors")
     (resumed, _), (unbroken, _) = checkpoints.load(out), checkpoints.load(whole)
     assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
+
+
+def test_a_text_encoder_that_goes_on_stays_near_the_one_it_began_from(folder, monkeypatch):
+    train_all(["autoencoder", "text"])
+    path = folder / "checkpoints" / "text-tiny.safetensors"
+    before, begun = recipes.load_link(path), path.read_bytes()
+    train_all(["text"], seed=1)
+    another = path.read_bytes()
+
+    def put(checkpoint):
+        path.write_bytes(checkpoint)
+        checkpoints.record("text", "tiny", path, built_on=checkpoints.load(path)[1]["built_on"])
+
+    put(begun)
+    ids = text.tokenize(script(torch.arange(64))[0])
+
+    def strayed(name, near):
+        """How far its vectors are from what they were, after a training that was broken off."""
+        monkeypatch.setattr(recipes.TextRecipe, "near", near)
+        one_step, steps, out = Training.one_step, [], folder / f"{name}.safetensors"
+
+        def killed(self):
+            steps.append(self.step)
+            if len(steps) == 20:
+                raise KeyboardInterrupt
+            return one_step(self)
+
+        monkeypatch.setattr(runs, "SAVE_EVERY", 0)
+        monkeypatch.setattr(Training, "one_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            runs.train("text", "tiny", steps=30, warm=True, out=out, say=quiet)
+        monkeypatch.setattr(Training, "one_step", one_step)
+        put(another)
+        with pytest.raises(CheckpointError, match="begun from another text than"):
+            runs.train("text", "tiny", resume=True, say=quiet)
+        put(begun)
+        runs.train("text", "tiny", resume=True, say=quiet)
+        whole = folder / "whole.safetensors"
+        runs.train("text", "tiny", steps=30, warm=True, out=whole, say=quiet)
+        resumed, unbroken = (checkpoints.load(x)[0] for x in (out, whole))
+        assert all(torch.equal(resumed[key], unbroken[key]) for key in unbroken)
+        after = recipes.load_link(out)
+        return (after.encoder(ids)[0] - before.encoder(ids)[0]).square().mean().item()
+
+    assert strayed("near", 500.0) < 0.5 * strayed("far", 0.0)
 
 
 def test_a_disk_that_is_full_for_a_while_does_not_end_a_training(folder, monkeypatch):
@@ -466,3 +511,28 @@ def test_every_ingredient_left_out_changes_the_loss(folder, monkeypatch):
     assert "within" not in ingredients.table(rows)
     ingredients.record(rows)
     assert (folder / "ingredients.csv").read_text().count("\n") == 1 + len(rows)
+
+
+def test_a_few_steps_more_are_small_ones_also_when_resumed(folder, monkeypatch):
+    class Brief(RECIPES["transformer"]):
+        long = 40
+
+    train_all(TINY.networks)
+    monkeypatch.setitem(RECIPES, "transformer", Brief)
+    assert [runs.rate_for(Brief, *asked) for asked in ((10, True), (80, True), (10, False))] == \
+        pytest.approx([5e-3 / 4, 5e-3, 5e-3])
+    one_step, peaks = Training.one_step, []
+
+    def broken_off(self):
+        peaks.append([group["peak"] for o in self.optimizers for group in o.param_groups])
+        if len(peaks) == 3:
+            raise KeyboardInterrupt
+        return one_step(self)
+
+    monkeypatch.setattr(runs, "SAVE_EVERY", 0)
+    monkeypatch.setattr(Training, "one_step", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train("transformer", "tiny", steps=4, warm=True, say=quiet)
+    runs.train("transformer", "tiny", resume=True, steps=6, say=quiet)
+    assert all(peak == pytest.approx([5e-4 / 2, 5e-4]) for peak in peaks) and len(peaks) == 7
+    assert checkpoints.manifest()["transformer-tiny"]["rate"] == pytest.approx(5e-4)
