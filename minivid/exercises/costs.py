@@ -27,7 +27,7 @@ def same_ratio(answers: list[object], truth: Tensor, faults: dict[str, Tensor],
 def film_tokens(function: Callable) -> str | None:
     """film_tokens(frames, height, width, cell, group): tokens of a film."""
     sizes = torch.tensor([[81, 480, 832, 16, 4], [17, 48, 72, 12, 4], [33, 96, 64, 32, 8],
-                          [1, 64, 64, 8, 4]], dtype=torch.float64)  # fmt: skip
+                          [1, 64, 64, 8, 4], [5, 32, 32, 8, 1]], dtype=torch.float64)  # fmt: skip
     frames, height, width, cell, group = sizes.T
     times, places = 1 + (frames - 1) / group, height / cell * width / cell
     faults = {
@@ -99,7 +99,7 @@ def exponent(function: Callable) -> str | None:
     }  # fmt: skip
     answer = row([answer_of(function, x, y)])[0]
     return first_of(answer, slope(u, v), faults,
-                    "for y = x**2 it is 2, whatever the constant before it")
+                    "fit one line through all the logarithms: for y = x**2 its slope is 2")
 
 
 @exercise
