@@ -1,8 +1,9 @@
 """The checks of the lessons' exercises, a module a lesson: "not yet", "right", or what is wrong."""
 
 from .button import joules_a_frame, new_sentence
+from .frames import going_on, handed_on, smoothness
 from .noise import noise_behind, perfect_guess, translated, variations
 from .sound import addresses, coupled, start_of
 
-__all__ = ["addresses", "coupled", "joules_a_frame", "new_sentence", "noise_behind",
-           "perfect_guess", "start_of", "translated", "variations"]
+__all__ = ["addresses", "coupled", "going_on", "handed_on", "joules_a_frame", "new_sentence",
+           "noise_behind", "perfect_guess", "smoothness", "start_of", "translated", "variations"]
