@@ -88,8 +88,8 @@ def going_on(function: Callable) -> str | None:
 
     Of those frames the road is known: its velocity leads from their noise to the film.
     """
-    films = draw(6, 3, 4, 2, 2, seed=4)
-    model, film, noise = IdealDenoiser(films), films[:3], draw(3, 3, 4, 2, 2, seed=5)
+    model = IdealDenoiser(draw(6, 3, 4, 2, 2, seed=4))
+    film, noise = draw(3, 3, 4, 2, 2, seed=5), draw(3, 3, 4, 2, 2, seed=6)
     mine = answer_of(function, model, film, noise, 2)
     if not callable(mine):
         return "return a function velocity(x_t, t, given=None), not its value"
