@@ -54,6 +54,14 @@ def clean_guess(x_t: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
     return x_t + (1 - spread(t, x_t)) * velocity
 
 
+def velocity_to(guess: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+    """The direction from `x_t` to a `guess` of the clean signal: `clean_guess` solved for it.
+
+    For networks that answer with the guess. Within 0.02 of t = 1 the way left counts as 0.02.
+    """
+    return (guess - x_t) / (1 - spread(t, x_t)).clamp(min=0.02)
+
+
 def shifted(t: Tensor, shift: float = 1.0) -> Tensor:
     """Bend [0, 1] onto itself: `shift` > 1 dwells near noise (t = 0), 1 changes nothing.
 

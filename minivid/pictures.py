@@ -61,13 +61,16 @@ def pictures(seeds: Tensor | range) -> Pictures:
 class Reading:
     """What the judge sees in B pictures: indices (B,), -1 for unreadable; and what it missed.
 
-    unexplained (B,): the largest error of the best explanation, as brightness in [0, 1].
+    unexplained (B,): the largest error of the best explanation, as brightness in [0, 1];
+    place (B, 3): where the best explanation lies, as (y, x) from the middle, and its radius, in
+    picture heights.
     """
 
     shape: Tensor
     colour: Tensor
     unexplained: Tensor
     readable: Tensor
+    place: Tensor
 
     def caption(self, b: int) -> str:
         """Picture b in words, or "unreadable"."""
@@ -127,24 +130,28 @@ def colour_name(colour: Tensor) -> Tensor:
     return torch.where(vivid & (off.amin(1) < NEAR_HUE), off.argmin(1), -1)
 
 
-def read(pixels: Tensor) -> Reading:
-    """Say what is in pictures (B, 3, 16, 16) in [-1, 1], or that they cannot be read."""
+def read(pixels: Tensor, reach: float = 0.2, radii: tuple[float, ...] = (0.30, 0.34)) -> Reading:
+    """Say what is in pictures (B, 3, 16, 16) in [-1, 1], or that they cannot be read.
+
+    It looks for shapes of about those radii, whose middle is at most about `reach` off the centre.
+    """
     picture = ((pixels.detach().float().cpu() + 1) / 2).flatten(2)  # (B, 3, 256)
     under = background(FORMAT)[0, :, 0].flatten(1)  # (3, 256), by day
-    ticks = torch.linspace(-0.2, 0.2, 11)
-    spots = torch.cartesian_prod(ticks, ticks, torch.tensor([0.30, 0.34]))  # (K, 3)
-    lefts, colours = [], []
+    ticks = torch.linspace(-reach, reach, 2 * round(reach / 0.04) + 1)
+    spots = torch.cartesian_prod(ticks, ticks, torch.tensor(radii))  # (K, 3)
+    lefts, colours, places = [], [], []
     for shape in range(len(SHAPES)):
         look = _first_look(picture, under, _covers(shape, spots))  # (B, K)
         where = _look_closer(picture, under, shape, spots[look.argmin(1)])
         left, colour = _explain(picture, under, _covers(shape, where)[:, None])
-        lefts.append(left), colours.append(colour)
+        lefts.append(left), colours.append(colour), places.append(where)
     lefts, colours = torch.cat(lefts, 1), torch.cat(colours, 1)  # (B, 6, 3, 256), (B, 6, 3)
     shape = (lefts**2).sum((2, 3)).argmin(1)  # (B,)
-    left, colour = (found[torch.arange(len(shape)), shape] for found in (lefts, colours))
+    left, colour, place = (found[torch.arange(len(shape)), shape]
+                           for found in (lefts, colours, torch.stack(places, 1)))
     left = left.abs().mean(1).view(-1, 1, FORMAT.height, FORMAT.width)
     unexplained = F.avg_pool2d(left, 3, stride=1).amax((1, 2, 3))
     colour = colour_name(colour)
     readable = (unexplained < UNEXPLAINED) & (colour >= 0)
     shape, colour = (torch.where(readable, found, -1) for found in (shape, colour))
-    return Reading(shape, colour, unexplained, readable)
+    return Reading(shape, colour, unexplained, readable, place)

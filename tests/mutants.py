@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
                         "course/08_sound.ipynb")
+FRAMES = "course/03_frames.ipynb"
 COST = "course/04_cost.ipynb"
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
@@ -33,6 +34,19 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "red is painted blue": (NOISE, [
         ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
          "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]")]),
+    "the velocity of films has the wrong sign": (FRAMES, [
+        ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
+    "frames are filmed out of order": (FRAMES, [
+        ("minivid/moving.py", '"(b f) c 1 h w -> b c f h w", f=FRAMES)',
+         '"(b f) c 1 h w -> b c f h w", f=FRAMES)[:, :, [0, 4, 2, 6, 1, 5, 3, 7]]')]),
+    "things change colour midway": (FRAMES, [
+        ("minivid/moving.py", "    day = torch.zeros(",
+         "    kinds[1].view(-1, FRAMES)[:, 4:] = 0\n    day = torch.zeros(")]),
+    "each frame is shown itself in training": (FRAMES, [
+        ("minivid/frames.py", "video[:, :, :-1]], 2)", "video[:, :, 1:]], 2)")]),
+    "each frame follows the first": (FRAMES, [
+        ("minivid/frames.py", "sample(model, x, made[-1], steps)",
+         "sample(model, x, made[0], steps)")]),
     "attention is counted as nothing": (COST, [
         ("minivid/estimate.py", "looking = 4 * tokens**2", "looking = 0 * tokens**2")]),
     "the bill forgets guidance's second pass": (COST, [
@@ -68,6 +82,7 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
     NOISE: [("manual_seed({})", 0, 11, 12), ("manual_seed({})", 1, 21, 22),
             ("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 1000, 1001, 1002),
             ("seed={}", 2000, 2001, 2002)],
+    FRAMES: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2)],
     COST: [("seed={}", 0, 1, 2), ("[asked], [{}]", 0, 1, 2)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],

@@ -22,6 +22,7 @@ def said(check, function):
 
 CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "01_noise": ("noise_behind", "translated", "perfect_guess", "variations"),
+          "03_frames": ("smoothness", "handed_on", "going_on"),
           "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
@@ -51,6 +52,23 @@ def towards(points, x_t, t, width):
 def likely(points, x_t, t):
     away = x_t[:, None] - t[:, None, None] * points
     return (-(away**2).sum(-1) / (2 * (1 - t[:, None]) ** 2)).exp()
+
+
+def unlike(place, twice=2.0, empty=0.0):
+    a, b = place[:, 1:-1] - place[:, :-2], place[:, 2:] - place[:, 1:-1]
+    size = (a**2 + b**2).sum((1, 2))
+    return torch.where(size > 0, twice * (a * b).sum((1, 2)) / size, empty)
+
+
+def handed(own, keep, add):
+    made = [own[:, :, 0]]
+    for x in own[:, :, 1:].unbind(2):
+        made.append(keep * made[-1] + add * x)
+    return torch.stack(made, 2)
+
+
+def kept(known, other, k=2):
+    return torch.cat([known[:, :, :k], other[:, :, k:]], 2)
 
 
 def slope(x, y):
@@ -101,6 +119,35 @@ def slope(x, y):
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(n, c, t), start=t), "exchanged"),
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(c, n, t)), "start=t"),
     (exercises.variations, lambda m, c, n, t: add_noise(c, n, t), "let the sampler"),
+    (exercises.smoothness, lambda p: unlike(p, empty=torch.nan), "0 / 0 for a frozen film"),
+    (exercises.smoothness, lambda p: unlike(p, empty=1.0), "a frozen film fools it"),
+    (exercises.smoothness, lambda p: unlike(p, twice=1.0), "twice the product"),
+    (exercises.smoothness, lambda p: 1 - unlike(p, empty=1.0), "how unlike"),
+    (exercises.smoothness, lambda p: 2 * (p[:, 1:] * p[:, :-1]).sum((1, 2)) / (
+        p[:, 1:]**2 + p[:, :-1]**2).sum((1, 2)).clamp(min=1e-9), "compare steps"),
+    (exercises.smoothness, lambda p: 2 * ((p[:, 1:-1] - p[:, :-2]) * (
+        p[:, 2:] - p[:, 1:-1])).sum((1, 2)), "fast and slow films"),
+    (exercises.smoothness, lambda p: unlike(p).mean(), "its shape is (), not (4,)"),
+    (exercises.handed_on, lambda o, r: handed(o, r, 1 - r), "the noise fades"),
+    (exercises.handed_on, lambda o, r: handed(o, r**0.5, (1 - r)**0.5), "a share of sqrt(rho)"),
+    (exercises.handed_on, lambda o, r: handed(o, r, (1 - r)**0.5), "gets sqrt(1 - rho**2)"),
+    (exercises.handed_on, lambda o, r: handed(o, r, 1), "too wide"),
+    (exercises.handed_on, lambda o, r: torch.cat([o[:, :, :1], r * o[:, :, :-1] + (
+        1 - r**2)**0.5 * o[:, :, 1:]], 2), "what was made for the frame before"),
+    (exercises.handed_on, lambda o, r: torch.cat([o[:, :, :1], r * o[:, :, :1] + (
+        1 - r**2)**0.5 * o[:, :, 1:]], 2), "alike to the first now"),
+    (exercises.handed_on, lambda o, r: o[:, :, 0], "its shape is"),
+    (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: kept(n - f, m(x, t)),
+     "from noise to clean"),
+    (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: kept(f, m(x, t)),
+     "not the frames themselves"),
+    (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: kept(f - x, m(x, t)),
+     "at every t"),
+    (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: f - n, "only the first"),
+    (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: kept(m(x, t), f - n),
+     "the last ones are made"),
+    (exercises.going_on, lambda m, f, n, k: m, "nothing is kept yet"),
+    (exercises.going_on, lambda m, f, n, k: f - n, "return a function"),
     (exercises.film_tokens, lambda f, h, w, c, g: f * h * w // c**2, "groups of frames"),
     (exercises.film_tokens, lambda f, h, w, c, g: (1 + (f - 1) // g) * h * w, "those are pixels"),
     (exercises.film_tokens, lambda f, h, w, c, g: (1 + (f - 1) // g) * h * w / c, "both sides"),

@@ -13,6 +13,7 @@ from minivid.flow import (
     shifted,
     spread,
     velocity_of,
+    velocity_to,
 )
 
 
@@ -46,6 +47,15 @@ def test_the_true_velocity_guesses_the_clean_signal_from_any_t():
     t = torch.tensor([0.0, 0.2, 0.9, 1.0])
     guess = clean_guess(add_noise(CLEAN, NOISE, t), velocity_of(CLEAN, NOISE), t)
     assert torch.allclose(guess, CLEAN, atol=1e-6)
+
+
+def test_the_velocity_to_a_guess_is_where_that_guess_comes_from():
+    t = torch.tensor([0.0, 0.2, 0.9, 1.0])
+    x_t = add_noise(CLEAN, NOISE, t)
+    assert torch.allclose(velocity_to(CLEAN, x_t, t)[:3], velocity_of(CLEAN, NOISE)[:3], atol=1e-4)
+    back = clean_guess(x_t, velocity_to(NOISE, x_t, t), t)[:3]
+    assert torch.allclose(back, NOISE[:3], atol=1e-4)
+    assert velocity_to(CLEAN, x_t, t).isfinite().all()  # even at t = 1
 
 
 def test_each_token_may_have_its_own_t():

@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments checks",
-    "grammar dice paint layers muon cost media checkpoints distributed claims",
+    "grammar dice paint layers muon cost media checkpoints distributed claims steady",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset",
     "world guidance transformer convnet sampling track hear pictures estimate",
-    "train presets leftover show",
+    "train presets leftover show moving frames",
     "pool verify",
     "compression course variety sync",
     "recipes ball",
