@@ -86,13 +86,13 @@ def _covers(shape: int, where: Tensor) -> Tensor:
 
 
 def _explain(picture: Tensor, under: Tensor, cover: Tensor) -> tuple[Tensor, Tensor]:
-    """Lay covers (B, K, 256) in their best colours over `under` (3, 256), to match `picture`.
+    """Lay covers (B, K, 256) in their best colours over `under` (B, 3, 256), to match `picture`.
 
     Returns what is left of the picture (B, K, 3, 256), and the colours (B, K, 3): least squares
     of picture - (1 - cover) under = cover colour.
     """
     cover = cover[:, :, None]  # (B, K, 1, 256)
-    rest = picture[:, None] - (1 - cover) * under  # (B, K, 3, 256)
+    rest = picture[:, None] - (1 - cover) * under[:, None]  # (B, K, 3, 256)
     colour = (rest * cover).sum(-1) / (cover**2).sum(-1).clamp(min=1e-6)  # (B, K, 3)
     return rest - cover * colour[..., None], colour
 
@@ -129,22 +129,32 @@ def colour_name(colour: Tensor) -> Tensor:
 
 def read(pixels: Tensor) -> Reading:
     """Say what is in pictures (B, 3, 16, 16) in [-1, 1], or that they cannot be read."""
-    picture = ((pixels.detach().float().cpu() + 1) / 2).flatten(2)  # (B, 3, 256)
-    under = background(FORMAT)[0, :, 0].flatten(1)  # (3, 256), by day
     ticks = torch.linspace(-0.2, 0.2, 11)
     spots = torch.cartesian_prod(ticks, ticks, torch.tensor([0.30, 0.34]))  # (K, 3)
-    lefts, colours = [], []
+    return explain(pixels, background(FORMAT)[:1, :, 0], spots)[0]  # by day
+
+
+def explain(pixels: Tensor, empty: Tensor, spots: Tensor) -> tuple[Reading, Tensor]:
+    """What explains pictures (B, 3, 16, 16) best, and where (B, 3) it is: y, x, radius.
+
+    `empty` (B or 1, 3, 16, 16) in [0, 1] is the place with nothing in it; `spots` (K, 3) is where
+    to look first.
+    """
+    picture = ((pixels.detach().float().cpu() + 1) / 2).flatten(2)  # (B, 3, 256)
+    under = empty.flatten(2)
+    lefts, colours, places = [], [], []
     for shape in range(len(SHAPES)):
         look = _first_look(picture, under, _covers(shape, spots))  # (B, K)
         where = _look_closer(picture, under, shape, spots[look.argmin(1)])
         left, colour = _explain(picture, under, _covers(shape, where)[:, None])
-        lefts.append(left), colours.append(colour)
-    lefts, colours = torch.cat(lefts, 1), torch.cat(colours, 1)  # (B, 6, 3, 256), (B, 6, 3)
+        lefts.append(left), colours.append(colour), places.append(where)
+    lefts, colours = torch.cat(lefts, 1), torch.cat(colours, 1)  # (B, 7, 3, 256), (B, 7, 3)
     shape = (lefts**2).sum((2, 3)).argmin(1)  # (B,)
-    left, colour = (found[torch.arange(len(shape)), shape] for found in (lefts, colours))
+    left, colour, where = (found[torch.arange(len(shape)), shape]
+                           for found in (lefts, colours, torch.stack(places, 1)))
     left = left.abs().mean(1).view(-1, 1, FORMAT.height, FORMAT.width)
     unexplained = F.avg_pool2d(left, 3, stride=1).amax((1, 2, 3))
     colour = colour_name(colour)
     readable = (unexplained < UNEXPLAINED) & (colour >= 0)
     shape, colour = (torch.where(readable, found, -1) for found in (shape, colour))
-    return Reading(shape, colour, unexplained, readable)
+    return Reading(shape, colour, unexplained, readable), where

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from minivid.guidance import Guided
+from minivid.flow import IdealDenoiser
+from minivid.guidance import Guided, Steered
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,43 @@ def test_what_cannot_share_a_batch_is_refused():
 
     with pytest.raises(TypeError, match="in one batch"):
         Guided(lambda x, t, given: x, 2.0)(X_T, HALF, Flagged())
+
+
+# ---------------------------------------------------------------- steering by a slope
+
+
+CLASSES = torch.tensor([[-2.0, 0.5], [-1.0, -1.0], [1.0, 1.0], [2.0, -0.5], [1.5, 0.0]])
+WANTED = torch.tensor([False, False, True, True, True])
+
+
+def log_fit(x_t, t):
+    """The exact log of how likely x_t comes from one of the points wanted."""
+    return IdealDenoiser(CLASSES).odds(x_t, t)[:, WANTED].sum(1).log()
+
+
+@pytest.mark.parametrize("level", [0.15, 0.4, 0.7, 0.9])
+def test_steering_by_the_true_odds_is_the_conditional_denoiser(level):
+    x_t = torch.randn(64, 2, generator=torch.Generator().manual_seed(1))
+    t = torch.full((64,), level)
+    steered = Steered(IdealDenoiser(CLASSES), log_fit)(x_t, t)
+    assert torch.allclose(steered, IdealDenoiser(CLASSES[WANTED])(x_t, t), atol=1e-3)
+
+
+def test_steering_harder_goes_further_and_0_is_off():
+    x_t, t = torch.randn(8, 2, generator=torch.Generator().manual_seed(2)), torch.full((8,), 0.4)
+    free, one, three = (Steered(IdealDenoiser(CLASSES), log_fit, scale)(x_t, t)
+                        for scale in (0.0, 1.0, 3.0))
+    assert torch.equal(free, IdealDenoiser(CLASSES)(x_t, t))
+    assert torch.allclose(three - free, 3 * (one - free), atol=1e-4)
+
+
+def test_steering_takes_the_text_from_the_model_and_is_finite_at_pure_noise():
+    asked = []
+
+    def model(x_t, t, given=None):
+        asked.append(given.text_mask.any())
+        return x_t
+
+    with torch.no_grad():  # as in a sampler
+        steered = Steered(model, lambda x_t, t: x_t.sum((1, 2)))(X_T, torch.zeros(3), GIVEN)
+    assert not any(asked) and torch.allclose(steered, X_T + 1 / Steered.least)

@@ -3,6 +3,8 @@
 from .button import joules_a_frame, new_sentence
 from .noise import noise_behind, perfect_guess, translated, variations
 from .sound import addresses, coupled, start_of
+from .words import away_from, best, log_odds, pushed_guess, retrieved
 
-__all__ = ["addresses", "coupled", "joules_a_frame", "new_sentence", "noise_behind",
-           "perfect_guess", "start_of", "translated", "variations"]
+__all__ = ["addresses", "away_from", "best", "coupled", "joules_a_frame", "log_odds",
+           "new_sentence", "noise_behind", "perfect_guess", "pushed_guess", "retrieved", "start_of",
+           "translated", "variations"]
