@@ -61,7 +61,7 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
     NOISE: [("manual_seed({})", 0, 11, 12), ("manual_seed({})", 1, 21, 22),
             ("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 1000, 1001, 1002),
             ("seed={}", 2000, 2001, 2002)],
-    WORDS: [("seed={}", 0, 10, 20), ("seed={}", 1, 11, 21), ("seed={}", 2, 12, 22),
+    WORDS: [("seed={}", 0, 50, 60), ("seed={}", 1, 51, 61), ("seed={}", 2, 52, 62),
             ("manual_seed({})", 7, 31, 32), ("manual_seed({})", 8, 41, 42)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],
