@@ -39,7 +39,7 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         ("minivid/guidance.py", "velocity + self.scale * spread", "velocity - self.scale * spread"),
         (WORDS, "+ scale * push", "- scale * push")]),
     "captions are shuffled within the batch of words": (WORDS, [
-        (WORDS, "model(x, words), words", "model(x, words), words.roll(1, 0)"),
+        (WORDS, "contrast(model(x, words)", "contrast(model(x, words.roll(1, 0))"),
         (WORDS, "link.condition(words), gen", "link.condition(words.roll(1, 0)), gen")]),
     "red words are painted blue": (WORDS, [
         ("minivid/album.py", "scene = Scene(shape, colour,",
