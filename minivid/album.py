@@ -66,7 +66,7 @@ def draw(words: Tensor, seeds: Tensor | range) -> Tensor:
     return _paint(shape[:, None], colour[:, None], place, centre[:, None], radius[:, None])
 
 
-def album(seeds: Tensor | range, of: Tensor) -> tuple[Tensor, Tensor]:
+def singles(seeds: Tensor | range, of: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures (B, 3, 16, 16) with these seeds (B,), and their captions (B, 5), drawn from `of`."""
     dice = _dice(seeds)
     words = of[dice.choice(0, len(of))[:, 0]]
@@ -74,7 +74,7 @@ def album(seeds: Tensor | range, of: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pairs(seeds: Tensor | range) -> tuple[Tensor, Tensor]:
-    """As `album`, but of two small things, other in colour and shape, the first named on the left.
+    """As `singles`, but of two small things that differ in colour and shape, the first named left.
 
     Only pairs of colour and shape that training shows, in both orders.
     """

@@ -42,8 +42,8 @@ def test_real_pictures_are_read_as_captioned():
 
 
 def test_seeds_give_the_same_pictures_in_any_batch():
-    pixels, words = album.album(range(20), of=SHOWN)
-    again, same = album.album(torch.tensor([7]), of=SHOWN)
+    pixels, words = album.singles(range(20), of=SHOWN)
+    again, same = album.singles(torch.tensor([7]), of=SHOWN)
     assert torch.equal(pixels[7], again[0]) and torch.equal(words[7], same[0])
     assert pixels.shape == (20, 3, 16, 16) and pixels.abs().max() <= 1
 
