@@ -80,5 +80,6 @@ def test_swapped_is_the_same_bag_and_recoloured_is_not():
     swap, other = album.swapped(words), album.recoloured(words)
     assert torch.equal(swap.sort(1).values, words.sort(1).values) and (swap != words).any(1).all()
     assert torch.equal(album.swapped(swap), words)
+    assert torch.equal(swap[:, [1, 3, 4]], words[:, [1, 3, 4]])  # the shapes stay where they are
     assert ((other != words).sum(1) == 1).all() and (other[:, 0] != words[:, 2]).all()
     assert ((other[:, 0] >= WORDS.index("red")) & (other[:, 0] <= WORDS.index("purple"))).all()
