@@ -95,6 +95,6 @@ def read(video: Tensor) -> Seen:
     """Read films (B, 3, F, 16, 16) in [-1, 1] frame by frame, each as if there were no other."""
     pictures = rearrange(video, "b c f h w -> (b f) c h w")
     each = read_pictures(pictures, reach=0.24, radii=(0.18, 0.22, 0.26))
-    where = torch.where(each.readable[:, None], each.place, torch.nan)  # (B F, 3)
+    where = torch.where(each.readable[:, None], each.where, torch.nan)  # (B F, 3)
     seen = (each.shape, each.colour, where[:, 2], where[:, :2], each.unexplained, each.readable)
     return Seen(*(x.unflatten(0, (len(video), -1)) for x in seen))

@@ -62,15 +62,14 @@ class Reading:
     """What the judge sees in B pictures: indices (B,), -1 for unreadable; and what it missed.
 
     unexplained (B,): the largest error of the best explanation, as brightness in [0, 1];
-    place (B, 3): where the best explanation lies, as (y, x) from the middle, and its radius, in
-    picture heights.
+    where (B, 3): the best explanation's (y, x) from the middle, and its radius, in picture heights.
     """
 
     shape: Tensor
     colour: Tensor
     unexplained: Tensor
     readable: Tensor
-    place: Tensor
+    where: Tensor
 
     def caption(self, b: int) -> str:
         """Picture b in words, or "unreadable"."""
@@ -89,13 +88,13 @@ def _covers(shape: int, where: Tensor) -> Tensor:
 
 
 def _explain(picture: Tensor, under: Tensor, cover: Tensor) -> tuple[Tensor, Tensor]:
-    """Lay covers (B, K, 256) in their best colours over `under` (3, 256), to match `picture`.
+    """Lay covers (B, K, 256) in their best colours over `under` (B, 3, 256), to match `picture`.
 
     Returns what is left of the picture (B, K, 3, 256), and the colours (B, K, 3): least squares
     of picture - (1 - cover) under = cover colour.
     """
     cover = cover[:, :, None]  # (B, K, 1, 256)
-    rest = picture[:, None] - (1 - cover) * under  # (B, K, 3, 256)
+    rest = picture[:, None] - (1 - cover) * under[:, None]  # (B, K, 3, 256)
     colour = (rest * cover).sum(-1) / (cover**2).sum(-1).clamp(min=1e-6)  # (B, K, 3)
     return rest - cover * colour[..., None], colour
 
@@ -130,13 +129,15 @@ def colour_name(colour: Tensor) -> Tensor:
     return torch.where(vivid & (off.amin(1) < NEAR_HUE), off.argmin(1), -1)
 
 
-def read(pixels: Tensor, reach: float = 0.2, radii: tuple[float, ...] = (0.30, 0.34)) -> Reading:
+def read(pixels: Tensor, empty: Tensor | None = None, reach: float = 0.2,
+         radii: tuple[float, ...] = (0.30, 0.34)) -> Reading:
     """Say what is in pictures (B, 3, 16, 16) in [-1, 1], or that they cannot be read.
 
-    It looks for shapes of about those radii, whose middle is at most about `reach` off the centre.
+    `empty` (B or 1, 3, 16, 16) in [0, 1] is the place with nothing in it, by day if left out. It
+    looks for shapes of about those radii, whose middle is at most about `reach` off the centre.
     """
     picture = ((pixels.detach().float().cpu() + 1) / 2).flatten(2)  # (B, 3, 256)
-    under = background(FORMAT)[0, :, 0].flatten(1)  # (3, 256), by day
+    under = (background(FORMAT)[:1, :, 0] if empty is None else empty).flatten(2)
     ticks = torch.linspace(-reach, reach, 2 * round(reach / 0.04) + 1)
     spots = torch.cartesian_prod(ticks, ticks, torch.tensor(radii))  # (K, 3)
     lefts, colours, places = [], [], []
@@ -145,13 +146,13 @@ def read(pixels: Tensor, reach: float = 0.2, radii: tuple[float, ...] = (0.30, 0
         where = _look_closer(picture, under, shape, spots[look.argmin(1)])
         left, colour = _explain(picture, under, _covers(shape, where)[:, None])
         lefts.append(left), colours.append(colour), places.append(where)
-    lefts, colours = torch.cat(lefts, 1), torch.cat(colours, 1)  # (B, 6, 3, 256), (B, 6, 3)
+    lefts, colours = torch.cat(lefts, 1), torch.cat(colours, 1)  # (B, 7, 3, 256), (B, 7, 3)
     shape = (lefts**2).sum((2, 3)).argmin(1)  # (B,)
-    left, colour, place = (found[torch.arange(len(shape)), shape]
+    left, colour, where = (found[torch.arange(len(shape)), shape]
                            for found in (lefts, colours, torch.stack(places, 1)))
     left = left.abs().mean(1).view(-1, 1, FORMAT.height, FORMAT.width)
     unexplained = F.avg_pool2d(left, 3, stride=1).amax((1, 2, 3))
     colour = colour_name(colour)
     readable = (unexplained < UNEXPLAINED) & (colour >= 0)
     shape, colour = (torch.where(readable, found, -1) for found in (shape, colour))
-    return Reading(shape, colour, unexplained, readable, place)
+    return Reading(shape, colour, unexplained, readable, where)

@@ -164,7 +164,7 @@ def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
          across: int = 4, room: int = WIDTH) -> np.ndarray:
     """Videos (3, F, H, W) in [-1, 1], all of one size, as frames (F, h, w, 3) on white paper.
 
-    They are enlarged as far as `across` of them fit into `room` pixels.
+    They are enlarged as far as `across` of them fit into `room` pixels; long labels are wrapped.
     """
     films = [as_bytes(video) for video in videos]
     if len({film.shape for film in films}) != 1:
@@ -173,14 +173,17 @@ def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
     across = min(across, len(films))
     count, height, width = films[0].shape[:3]
     scale = min(times_into(across * width, room - MARGIN * 2 - GAP * across), max(1, 288 // height))
-    line = FONT + 8 if labels is not None else 0
+    told = [in_lines(label, width * scale) for label in labels or []]
+    line = FONT + 8 + (FONT + 3) * (max(map(len, told), default=1) - 1) if labels is not None else 0
     right, down = width * scale + GAP, height * scale + GAP + line
     paper, draw = blank(MARGIN * 2 + across * right - GAP,
                          MARGIN * 2 + -(-len(films) // across) * down - GAP)
     corners = [(MARGIN + i % across * right, MARGIN + i // across * down)
                for i in range(len(films))]
-    for (x, y), label in zip(corners, labels or []):
-        draw.text((x, y + height * scale + 3), shortened(label, width * scale), INK, font())
+    for (x, y), lines in zip(corners, told):
+        for n, text in enumerate(lines):
+            draw.text((x, y + height * scale + 3 + n * (FONT + 3)), shortened(text, width * scale),
+                      INK, font())
     frames = np.repeat(np.asarray(paper)[None], count, axis=0)
     for film, (x, y) in zip(films, corners):
         frames[:, y:y + height * scale, x:x + width * scale] = media.enlarge(film, scale)

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+BUTTON, NOISE, WORDS, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
+                               "course/02_words.ipynb", "course/08_sound.ipynb")
 BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
                         "course/08_sound.ipynb")
 FRAMES = "course/03_frames.ipynb"
@@ -34,6 +36,18 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "red is painted blue": (NOISE, [
         ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
          "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]")]),
+    "guidance leads away from the words": (WORDS, [
+        ("minivid/guidance.py", "v_with + (scale - 1) * (v_with - v_without)",
+         "v_with - (scale + 1) * (v_with - v_without)")]),
+    "steering leads away from the words": (WORDS, [
+        ("minivid/guidance.py", "velocity + self.scale * spread", "velocity - self.scale * spread"),
+        (WORDS, "+ scale * push", "- scale * push")]),
+    "captions are shuffled within the batch of words": (WORDS, [
+        (WORDS, "contrast(model(x, words)", "contrast(model(x, words.roll(1, 0))"),
+        (WORDS, "link.condition(words), gen", "link.condition(words.roll(1, 0)), gen")]),
+    "red words are painted blue": (WORDS, [
+        ("minivid/album.py", "scene = Scene(shape, colour,",
+         "scene = Scene(shape, colour + 4 * (colour == 0),")]),
     "the velocity of films has the wrong sign": (FRAMES, [
         ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
     "frames are filmed out of order": (FRAMES, [
@@ -82,6 +96,8 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
     NOISE: [("manual_seed({})", 0, 11, 12), ("manual_seed({})", 1, 21, 22),
             ("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 1000, 1001, 1002),
             ("seed={}", 2000, 2001, 2002)],
+    WORDS: [("seed={}", 0, 50, 60), ("seed={}", 1, 51, 61), ("seed={}", 2, 52, 62),
+            ("manual_seed({})", 7, 31, 32), ("manual_seed({})", 8, 41, 42)],
     FRAMES: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2)],
     COST: [("seed={}", 0, 1, 2), ("[asked], [{}]", 0, 1, 2)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),

@@ -9,6 +9,7 @@ import torch
 from test_course import LESSONS, code, load, printed
 
 from minivid import exercises
+from minivid.exercises import best, log_odds
 from minivid.flow import add_noise, spread
 from minivid.guidance import Guided
 from minivid.sampling import sample
@@ -22,6 +23,7 @@ def said(check, function):
 
 CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "01_noise": ("noise_behind", "translated", "perfect_guess", "variations"),
+          "02_words": ("retrieved", "away_from", "pushed_guess"),
           "03_frames": ("smoothness", "handed_on", "going_on"),
           "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
           "08_sound": ("addresses", "start_of", "coupled")}
@@ -32,7 +34,7 @@ def test_stubs_say_not_yet_and_folded_solutions_are_right(path):
     checks, lesson = CHECKS[path.stem], load(path)
     text = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
     room = {"torch": torch, "spread": spread, "sample": sample, "add_noise": add_noise,
-            "ring": lambda n: torch.randn(n, 2)}  # fmt: skip
+            "ring": lambda n: torch.randn(n, 2), "best": best, "log_odds": log_odds}  # fmt: skip
     for solution in re.findall(r"```python\n(.*?)```", text, flags=re.S):
         with contextlib.redirect_stdout(io.StringIO()):
             exec(solution, room)
@@ -119,6 +121,27 @@ def slope(x, y):
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(n, c, t), start=t), "exchanged"),
     (exercises.variations, lambda m, c, n, t: sample(m, add_noise(c, n, t)), "start=t"),
     (exercises.variations, lambda m, c, n, t: add_noise(c, n, t), "let the sampler"),
+    (exercises.retrieved, lambda p, t: ((p @ t.T).argmax(1) == torch.arange(len(t))).sum(),
+     "that is how many"),
+    (exercises.retrieved, lambda p, t: ((p @ t.T).argmax(0) == torch.arange(len(t))).float().mean(),
+     "each picture looks for its text"),
+    (exercises.retrieved, lambda p, t: (p * t).sum(1).mean(), "how alike the pairs are"),
+    (exercises.retrieved, lambda p, t: 1.0, "compare every picture"),
+    (exercises.away_from, lambda m, u, s: Guided(m, s), "stopped with AttributeError"),
+    (exercises.away_from, lambda m, u, s: lambda x, t, g: m(x, t, None) + s * (
+        m(x, t, g) - m(x, t, None)), "without words: begin"),
+    (exercises.away_from, lambda m, u, s: lambda x, t, g: m(x, t, g) + s * (
+        m(x, t, u) - m(x, t, g)), "towards what is unwanted"),
+    (exercises.away_from, lambda m, u, s: lambda x, t, g: m(x, t, g) + s * (
+        m(x, t, g) - m(x, t, u)), "begin at the velocity for what is unwanted"),
+    (exercises.away_from, lambda m, u, s: m, "nothing is avoided"),
+    (exercises.away_from, lambda m, u, s: 3.0, "return a function"),
+    (exercises.pushed_guess, lambda x, t, s: best(x, t, -1) + s * (best(x, t, 1) - best(x, t, -1)),
+     "weigh their guesses"),
+    (exercises.pushed_guess, lambda x, t, s: (best(x, t, -1) + best(x, t, 1)) / 2 + s * (
+        best(x, t, 1) - best(x, t, -1)) / 2, "not equally likely"),
+    (exercises.pushed_guess, lambda x, t, s: best(x, t, 1), "without + scale"),
+    (exercises.pushed_guess, lambda x, t, s: x[0], "its shape is (), not (15,)"),
     (exercises.smoothness, lambda p: unlike(p, empty=torch.nan), "0 / 0 for a frozen film"),
     (exercises.smoothness, lambda p: unlike(p, empty=1.0), "a frozen film fools it"),
     (exercises.smoothness, lambda p: unlike(p, twice=1.0), "twice the product"),
