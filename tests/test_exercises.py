@@ -151,6 +151,8 @@ def slope(x, y):
     (exercises.smoothness, lambda p: 2 * ((p[:, 1:-1] - p[:, :-2]) * (
         p[:, 2:] - p[:, 1:-1])).sum((1, 2)), "fast and slow films"),
     (exercises.smoothness, lambda p: unlike(p).mean(), "its shape is (), not (4,)"),
+    (exercises.smoothness, lambda p: torch.stack([unlike(p[:, n:n + 3]) for n in range(6)]).mean(0),
+     "one ratio for the whole film"),
     (exercises.handed_on, lambda o, r: handed(o, r, 1 - r), "the noise fades"),
     (exercises.handed_on, lambda o, r: handed(o, r**0.5, (1 - r)**0.5), "a share of sqrt(rho)"),
     (exercises.handed_on, lambda o, r: handed(o, r, (1 - r)**0.5), "gets sqrt(1 - rho**2)"),
@@ -159,6 +161,9 @@ def slope(x, y):
         1 - r**2)**0.5 * o[:, :, 1:]], 2), "what was made for the frame before"),
     (exercises.handed_on, lambda o, r: torch.cat([o[:, :, :1], r * o[:, :, :1] + (
         1 - r**2)**0.5 * o[:, :, 1:]], 2), "alike to the first now"),
+    (exercises.handed_on, lambda o, r: r**0.5 * o[:, :, :1] + (1 - r)**0.5 * o, "the first too"),
+    (exercises.handed_on, lambda o, r: torch.cat([o[:, :, :1], r**0.5 * o[:, :, :-1] + (
+        1 - r)**0.5 * o[:, :, 1:]], 2), "not the last one's own noise"),
     (exercises.handed_on, lambda o, r: o[:, :, 0], "its shape is"),
     (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: kept(n - f, m(x, t)),
      "from noise to clean"),
@@ -170,6 +175,8 @@ def slope(x, y):
     (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: kept(m(x, t), f - n),
      "the last ones are made"),
     (exercises.going_on, lambda m, f, n, k: m, "nothing is kept yet"),
+    (exercises.going_on, lambda m, f, n, k: lambda x, t, g=None: torch.cat(
+        [(f - n)[:, :, :k], m(x[:, :, k:], t)], 2), "show the model all frames"),
     (exercises.going_on, lambda m, f, n, k: f - n, "return a function"),
     (exercises.film_tokens, lambda f, h, w, c, g: f * h * w // c**2, "groups of frames"),
     (exercises.film_tokens, lambda f, h, w, c, g: (1 + (f - 1) // g) * h * w, "those are pixels"),

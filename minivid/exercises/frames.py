@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from minivid import steady
-from minivid.checks import answer_of, draw, exercise, first_of
+from minivid.checks import Wrong, answer_of, draw, exercise, first_of
 from minivid.flow import IdealDenoiser, add_noise
 from minivid.sampling import sample
 
@@ -27,6 +27,8 @@ def smoothness(function: Callable) -> str | None:
     alike = 2 * (step[:, 1:] * step[:, :-1]).sum((1, 2))
     spot = 2 * (place[:, 1:] * place[:, :-1]).sum((1, 2))
     spots = (place[:, 1:] ** 2 + place[:, :-1] ** 2).sum((1, 2))
+    ratios = 2 * (step[:, 1:] * step[:, :-1]).sum(2) / (
+        step[:, 1:] ** 2 + step[:, :-1] ** 2).sum(2)  # fmt: skip
     truth = steady.smoothness(place)
     faults = {
         "right, but 0 / 0 for a frozen film: let it be 0, for nothing moves there": alike / size,
@@ -38,6 +40,10 @@ def smoothness(function: Callable) -> str | None:
             spots > 0, spot / spots, 0.0),
         "that is how unlike the steps are: a line should have 1, not 0": torch.where(
             size > 0, apart / size, 0.0),
+        "one ratio for the whole film: sum above and sum below first, then divide":
+            ratios.nan_to_num().mean(1),
+        "one ratio for the whole film: sum first, then divide; and 0 where nothing moves":
+            ratios.mean(1),
         "divide by the squares of the steps, so that fast and slow films count alike": alike,
     }  # fmt: skip
     answer = answer_of(function, place)
@@ -60,19 +66,25 @@ def handed_on(function: Callable) -> str | None:
         return torch.stack(made, 2)
 
     for rho in (0.6, 0.0, 1.0):
-        new, root = (1 - rho**2) ** 0.5, rho**0.5
+        new, root, old = (1 - rho**2) ** 0.5, rho**0.5, (1 - rho) ** 0.5
         faults = {
             "the squares of the two shares must add up to 1, or the noise fades: rho**2 and the "
             "rest": chain(rho, 1 - rho),
             "right width, but a share of sqrt(rho) makes neighbours alike by sqrt(rho): take rho":
-                chain(root, (1 - rho) ** 0.5),
+                chain(root, old),
             "the squares must add up to 1: the new noise gets sqrt(1 - rho**2)":
-                chain(rho, (1 - rho) ** 0.5),
+                chain(rho, old),
             "too wide: the new noise must shrink to sqrt(1 - rho**2)": chain(rho, 1.0),
             "hand on what was made for the frame before, not that frame's own noise":
                 chain(rho, new, last_made=False),
             "all frames are alike to the first now, and to each other: hand on from the last":
                 torch.cat([own[:, :, :1], rho * own[:, :, :1] + new * own[:, :, 1:]], 2),
+            "that is one noise shared by all: hand on from the last, with a share of rho itself":
+                torch.cat([own[:, :, :1], root * own[:, :, :1] + old * own[:, :, 1:]], 2),
+            "that is one noise shared by all, the first too: it keeps its own, and hands it on":
+                root * own[:, :, :1] + old * own,
+            "hand on what was made, not the last one's own noise; and with a share of rho itself":
+                chain(root, old, last_made=False),
         }  # fmt: skip
         fault = first_of(answer_of(function, own.clone(), rho), chain(rho, new), faults,
                          "at rho = 0 it is `own`, at rho = 1 the first frame's noise throughout; "
@@ -88,7 +100,13 @@ def going_on(function: Callable) -> str | None:
 
     Of those frames the road is known: its velocity leads from their noise to the film.
     """
-    model = IdealDenoiser(draw(6, 3, 4, 2, 2, seed=4))
+    ideal = IdealDenoiser(draw(6, 3, 4, 2, 2, seed=4))
+
+    def model(x: Tensor, t: Tensor, given: object = None) -> Tensor:
+        if x.shape[1:] != (3, 4, 2, 2):
+            raise Wrong("show the model all frames; then put film - noise into the first ones")
+        return ideal(x, t)
+
     film, noise = draw(3, 3, 4, 2, 2, seed=5), draw(3, 3, 4, 2, 2, seed=6)
     mine = answer_of(function, model, film, noise, 2)
     if not callable(mine):

@@ -60,7 +60,8 @@ def away_from(function: Callable) -> str | None:
             3 * (wanted - unwanted),
     }  # fmt: skip
     return first_of(mine(x_t, t, "wanted"), unwanted + 3 * (wanted - unwanted), faults,
-                    "start + scale * (model(x_t, t, given) - start)")
+                    "start + scale * (model(x_t, t, given) - start), and start is "
+                    "model(x_t, t, unwanted)")
 
 
 def best(x_t: Tensor, t: Tensor, mean: float) -> Tensor:
@@ -93,6 +94,8 @@ def pushed_guess(function: Callable) -> str | None:
                 plain + scale * (high - plain),
             "softmax over the two bells, so that the two weights of each x_t add up to 1":
                 (logs.softmax(1) * torch.stack([low, high])).sum(0) * (1 - scale) + scale * high,
+            "the weights of each x_t must add up to 1: softmax over the two bells":
+                (logs * torch.stack([low, high])).sum(0) * (1 - scale) + scale * high,
             "that is pushed towards -1": without + scale * (low - without),
             "the arrow points from without to with: exchange the two":
                 without + scale * (without - high),
