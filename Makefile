@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PROMPT ?= a red ball bounces
 NAME ?= transformer
+export PROMPT  # as it is, with its quotes
 BIN := .venv/bin
 NOTEBOOKS = $(sort $(wildcard course/*.ipynb))
 STAMP := .venv/.minivid
@@ -23,7 +24,7 @@ app: $(STAMP)  ## open the panel that makes films, as a page of its own
 	$(BIN)/minivid app
 
 video: $(STAMP)  ## make a film: make video PROMPT="a blue cat rides a bicycle"
-	$(BIN)/minivid make "$(PROMPT)"
+	$(BIN)/minivid make "$$PROMPT"
 
 test: lint  ## lint, then the tests, then every notebook against its stored outputs
 	$(BIN)/pytest tests

@@ -25,7 +25,7 @@ class Bill:
 
     def words(self) -> str:
         """The bill in one plain sentence."""
-        parts = [format(self.seconds, "#.2g" if self.seconds < 10 else ".0f") + " seconds"]
+        parts = [in_time(self.seconds)]
         if self.flops is not None:
             parts.append(f"{in_words(self.flops)} floating-point operations")
         parts.append("energy not measurable here" if self.joules is None
@@ -35,11 +35,23 @@ class Bill:
 
 def in_words(count: float) -> str:
     """A large number as it is said: 1.4 trillion."""
-    for size, word in ((1e18, "quintillion"), (1e15, "quadrillion"), (1e12, "trillion"),
-                       (1e9, "billion"), (1e6, "million")):
+    for size, word in ((1e24, "septillion"), (1e21, "sextillion"), (1e18, "quintillion"),
+                       (1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"),
+                       (1e6, "million")):
         if count >= size:
             return f"{count / size:,.3g} {word}"
     return f"{count:,.0f}"
+
+
+def in_time(seconds: float) -> str:
+    """A time as it is said: 0.46 seconds, 9.5 minutes, 23 years."""
+    for size, word in ((31_557_600, "years"), (86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= max(600, 2 * size):
+            count = seconds / size
+            return f"{count:,.0f} {word}" if count >= 10 else f"{count:.2g} {word}"
+    if seconds < 0.01:
+        return "less than 0.01 seconds"
+    return format(seconds, "#.2g" if seconds < 10 else ".0f") + " seconds"
 
 
 def measure(fn: Callable, device: str | torch.device = "cpu") -> tuple[object, Bill]:

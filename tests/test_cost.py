@@ -50,6 +50,14 @@ def test_rates_and_memory_are_possible_figures():
         assert 1e7 < before and cost.peak_memory() >= max(before, held.nbytes)
 
 
+@pytest.mark.parametrize("seconds, said", [
+    (0.001, "less than 0.01 seconds"), (0.4567, "0.46 seconds"), (467, "467 seconds"),
+    (600, "10 minutes"), (7199, "120 minutes"), (7200, "2 hours"), (3 * 86_400, "3 days"),
+    (725_910_043, "23 years")])  # fmt: skip
+def test_a_time_is_said_in_words(seconds, said):
+    assert cost.in_time(seconds) == said
+
+
 def test_a_bill_is_said_in_words():
     assert cost.Bill(3.14159).words() == "3.1 seconds, energy not measurable here"
     assert cost.Bill(128.4, 1_400_000_000_000, 1234.5).words() == (
@@ -58,7 +66,7 @@ def test_a_bill_is_said_in_words():
 
 @pytest.mark.parametrize("count, words", [
     (999_999, "999,999"), (2_500_000, "2.5 million"), (48e9, "48 billion"),
-    (1.2e16, "12 quadrillion"), (3e18, "3 quintillion"), (5e22, "5e+04 quintillion")])
+    (1.2e16, "12 quadrillion"), (3e18, "3 quintillion"), (5e22, "50 sextillion")])
 def test_large_numbers_in_words(count, words):
     assert cost.in_words(count) == words
 

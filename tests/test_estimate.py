@@ -155,12 +155,44 @@ def test_the_calculator_works_without_a_browser():
     assert f"{first.joules / 1000:,.0f} kJ" in said and "1.1 litres" in said
     panel.guided.value = False
     assert panel.estimate().flops == pytest.approx(first.flops / 2)
-    panel.frames.value = 161
+    panel.typed["frames"].value = "161"
     assert panel.estimate().tokens == 41 * 30 * 52
     panel.group.value = 8
     assert panel.estimate().tokens == 21 * 30 * 52
-    panel.steps.value = 1
+    panel.typed["steps"].value = "1"
     assert "e+" not in panel.out.value
     panel.hardware.value = "this computer"
     assert "not measurable here" in panel.out.value
     assert "calculator" in repr(panel)
+
+
+@pytest.mark.parametrize("field, typed, line", [
+    ("frames", "0", "Frames: a whole number from 1 to 10,000; this is for 81."),
+    ("frames", "1e9", "Frames: a whole number"), ("frames", "3.7", "Frames: a whole number"),
+    ("steps", "", "Steps: a whole number from 1 to 1,000; this is for 50."),
+    ("steps", "many", "Steps: a whole number"), ("billions", "-1", "Billion weights: a number"),
+    ("billions", "nan", "Billion weights: a number from 0.001 to 1,000; this is for 14."),
+])
+def test_the_calculator_says_what_it_cannot_read_and_keeps_the_last(field, typed, line):
+    from minivid.calculator import Calculator
+
+    panel = Calculator()
+    before = panel.estimate()
+    assert line not in panel.out.value
+    panel.typed[field].value = typed
+    assert line in panel.out.value and panel.estimate() == before
+
+
+def test_the_calculator_takes_a_decimal_comma_and_doubts_what_is_far_away():
+    from minivid.calculator import Calculator
+
+    panel = Calculator()
+    panel.typed["billions"].value = "1,3"
+    assert panel.estimate().flops == pytest.approx(
+        e.estimate(e.System.sized(1.3e9), 81, 480, 832).flops)
+    assert "guess" not in panel.out.value
+    for frames, billions, said in (("1", "0.001", "less than a spoon"),
+                                   ("10000", "1000", " years")):
+        panel.typed["frames"].value, panel.typed["billions"].value = frames, billions
+        assert "A guess, far outside" in panel.out.value and said in panel.out.value
+        assert "e+" not in panel.out.value and "e-" not in panel.out.value.split("published")[0]
