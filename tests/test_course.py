@@ -74,6 +74,17 @@ def test_each_claim_has_its_cell_and_its_verdict():
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_the_path_and_the_sheet_for_teachers_have_every_lesson(path):
+    title = load(path).cells[0].source.splitlines()[0].removeprefix("# ")
+    assert f"| [{title}]({path.name}) |" in (COURSE / "README.md").read_text(encoding="utf-8")
+    assert f"\n### {title}" in (COURSE / "TEACHING.md").read_text(encoding="utf-8")
+    minutes = re.search(r"banner\(.*minutes=([\d.]+)", "".join(c.source for c in code(load(path))))
+    row = next(line for line in (COURSE / "README.md").read_text(encoding="utf-8").splitlines()
+               if path.name in line)
+    assert f"| {minutes[1]} min |" in row
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_the_glossary_has_what_a_lesson_marks(path):
     glossary = (COURSE / "glossary.md").read_text(encoding="utf-8").lower()
     known = " ".join(re.findall(r"^- \*\*(.*?)\*\*", glossary, flags=re.M))
