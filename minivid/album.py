@@ -14,8 +14,8 @@ from torch import Tensor
 
 from minivid.dice import Dice
 from minivid.grammar import COLOURS, SIZES
-from minivid.paint import Scene, background, paint
-from minivid.pictures import DRAWN, FORMAT
+from minivid.paint import background
+from minivid.pictures import DRAWN, FORMAT, paint_things
 from minivid.pictures import read as read_shapes
 
 SIDES, PLACES = ("left", "middle", "right"), ("day", "night")
@@ -59,17 +59,17 @@ def draw(words: Tensor, seeds: Tensor | range) -> Tensor:
 
     The seed settles what the caption leaves open, the same on every machine.
     """
-    dice = _dice(seeds)
+    dice = Dice(seeds)
     size, colour, shape, side, place = (words - FIRST).unbind(1)
     radius = dice.uniform(1, *RADII[size].unbind(1))  # (B,)
     centre = torch.stack([dice.uniform(2, -HEIGHT, HEIGHT),
                           (side - 1) * APART + dice.uniform(3, -WANDER, WANDER)], 1)
-    return _paint(shape[:, None], colour[:, None], place, centre[:, None], radius[:, None])
+    return paint_things(shape[:, None], colour[:, None], place, centre[:, None], radius[:, None])
 
 
 def singles(seeds: Tensor | range, of: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures (B, 3, 16, 16) with these seeds (B,), and their captions (B, 5), drawn from `of`."""
-    dice = _dice(seeds)
+    dice = Dice(seeds)
     words = of[dice.choice(0, len(of))[:, 0]]
     return draw(words, seeds), words
 
@@ -79,7 +79,7 @@ def pairs(seeds: Tensor | range) -> tuple[Tensor, Tensor]:
 
     Only pairs of colour and shape that training shows, in both orders.
     """
-    dice = _dice(seeds)
+    dice = Dice(seeds)
     shown = [(c, s) for c, s in product(range(6), range(3))
              if (COLOURS[c], DRAWN[s]) not in NEVER]
     both = torch.tensor([[*a, *b] for a, b in product(shown, shown)
@@ -93,7 +93,7 @@ def pairs(seeds: Tensor | range) -> tuple[Tensor, Tensor]:
         for n, way in enumerate((-1, 1))], 1)  # (B, 2, 2)
     words = torch.stack([colour[:, 0] + FIRST[1], shape[:, 0] + FIRST[2],
                          colour[:, 1] + FIRST[1], shape[:, 1] + FIRST[2], place + FIRST[4]], 1)
-    return _paint(shape, colour, place, centre, radius), words
+    return paint_things(shape, colour, place, centre, radius), words
 
 
 def swapped(words: Tensor) -> Tensor:
@@ -109,18 +109,6 @@ def recoloured(words: Tensor) -> Tensor:
     other = words.clone()
     other[:, 0] = FIRST[1] + (first + step) % len(COLOURS)
     return other
-
-
-def _dice(seeds: Tensor | range) -> Dice:
-    return Dice(torch.as_tensor(list(seeds) if isinstance(seeds, range) else seeds))
-
-
-def _paint(shape: Tensor, colour: Tensor, place: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
-    """shape, colour, radius (B, A), place (B,), centre (B, A, 2) as pixels (B, 3, 16, 16)."""
-    nowhere = torch.full((len(shape), 1, 2), torch.nan)  # neither bicycle nor wall
-    scene = Scene(shape, colour, place, centre[:, :, None],
-                  radius[:, :, None, None].expand(-1, -1, 1, 2), nowhere, nowhere[:, 0])
-    return paint(scene, FORMAT)[:, :, 0]
 
 
 # ---------------------------------------------------------------- the judge

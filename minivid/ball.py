@@ -37,7 +37,7 @@ class Balls:
 
 def balls(seeds: Tensor | range) -> Balls:
     """Film balls with these seeds (B,): the same on every machine."""
-    dice = Dice(torch.as_tensor(list(seeds) if isinstance(seeds, range) else seeds))
+    dice = Dice(seeds)
     top, phase, x = dice.uniform(0, LOW, HIGH), dice.uniform(1), dice.uniform(2, 2.5, 5.5)
     hits = contacts(top, phase)
     clip = torch.tensor([b for b, times in enumerate(hits) for _ in times], dtype=torch.long)

@@ -26,6 +26,14 @@ def answer_of(function: Callable, *arguments: object) -> object:
     return answer
 
 
+def model_of(function: Callable, *arguments: object) -> Callable:
+    """As `answer_of`, where a model is asked for; raises Wrong for anything else."""
+    answer = answer_of(function, *arguments)
+    if not callable(answer):
+        raise Wrong("return a function velocity(x_t, t, given=None), not its value")
+    return answer
+
+
 def exercise(find_fault: Callable[[Callable], str | None]) -> Callable[[Callable], None]:
     """Make a check from `find_fault(function)`, which returns a hint, or None when all is right.
 

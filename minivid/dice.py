@@ -10,8 +10,9 @@ Tensor = torch.Tensor
 class Dice:
     """Numbers that depend on nothing but (seed, field): splitmix-like, in 32-bit integers."""
 
-    def __init__(self, seeds: Tensor):
-        self.seeds = seeds.to(torch.int64).cpu()
+    def __init__(self, seeds: Tensor | range):
+        seeds = list(seeds) if isinstance(seeds, range) else seeds
+        self.seeds = torch.as_tensor(seeds).to(torch.int64).cpu()
 
     def integers(self, field: int, rounds: int = 1) -> Tensor:
         """(B, rounds) in [0, 2^32)"""

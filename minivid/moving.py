@@ -15,8 +15,7 @@ from torch import Tensor
 
 from minivid.dice import Dice
 from minivid.grammar import COLOURS, SHAPES
-from minivid.paint import Scene, paint
-from minivid.pictures import FORMAT, PAINTED, Pictures
+from minivid.pictures import PAINTED, Pictures, paint_things
 from minivid.pictures import read as read_pictures
 
 FRAMES, FPS = 8, 8
@@ -47,17 +46,15 @@ class Films:
 
 def films(seeds: Tensor | range) -> Films:
     """Film the clips with these seeds (B,): the same on every machine."""
-    dice = Dice(torch.as_tensor(list(seeds) if isinstance(seeds, range) else seeds))
+    dice = Dice(seeds)
     shape = torch.tensor([SHAPES.index(name) for name in DRAWN])[dice.choice(0, 2)[:, 0]]
     colour = torch.tensor([COLOURS.index(name) for name in PAINTED])[dice.choice(1, 3)[:, 0]]
     size, place = dice.uniform(5, SMALL, LARGE), straight(dice)
-    where = rearrange(place, "b f yx -> (b f) 1 1 yx")  # each frame is painted by itself
+    where = rearrange(place, "b f yx -> (b f) 1 yx")  # each frame is painted by itself
     kinds = [repeat(kind, "b -> (b f) 1", f=FRAMES) for kind in (shape, colour)]
-    radius = repeat(size, "b -> (b f) 1 1 2", f=FRAMES)
-    nowhere = torch.full((len(where), 1, 2), torch.nan)  # neither bicycle nor wall
     day = torch.zeros(len(where), dtype=torch.long)
-    scene = Scene(*kinds, day, where, radius, nowhere, nowhere[:, 0])
-    video = rearrange(paint(scene, FORMAT), "(b f) c 1 h w -> b c f h w", f=FRAMES)
+    pixels = paint_things(*kinds, day, where, repeat(size, "b -> (b f) 1", f=FRAMES))
+    video = rearrange(pixels, "(b f) c h w -> b c f h w", f=FRAMES)
     return Films(video, shape, colour, size, place)
 
 

@@ -43,15 +43,23 @@ class Pictures:
 
 def pictures(seeds: Tensor | range) -> Pictures:
     """Paint the pictures with these seeds (B,): the same on every machine."""
-    dice = Dice(torch.as_tensor(list(seeds) if isinstance(seeds, range) else seeds))
+    dice = Dice(seeds)
     shape = torch.tensor([SHAPES.index(name) for name in DRAWN])[dice.choice(0, 3)[:, 0]]
     colour = torch.tensor([COLOURS.index(name) for name in PAINTED])[dice.choice(1, 3)[:, 0]]
     centre = torch.stack([dice.uniform(n, -WANDER, WANDER) for n in (2, 3)], 1)  # (B, 2)
-    radius = torch.full((len(shape), 1, 1, 2), RADIUS)
+    radius, day = torch.full((len(shape), 1), RADIUS), torch.zeros_like(shape)
+    pixels = paint_things(shape[:, None], colour[:, None], day, centre[:, None], radius)
+    return Pictures(pixels, shape, colour)
+
+
+def paint_things(shape: Tensor, colour: Tensor, place: Tensor, centre: Tensor,
+                 radius: Tensor) -> Tensor:
+    """Pictures (B, 3, 16, 16) of A things each: shape, colour and radius (B, A), centre (B, A, 2);
+    place (B,)."""
     nowhere = torch.full((len(shape), 1, 2), torch.nan)  # neither bicycle nor wall
-    scene = Scene(shape[:, None], colour[:, None], torch.zeros_like(shape), centre[:, None, None],
-                  radius, nowhere, nowhere[:, 0])  # fmt: skip
-    return Pictures(paint(scene, FORMAT)[:, :, 0], shape, colour)
+    scene = Scene(shape, colour, place, centre[:, :, None],
+                  radius[:, :, None, None].expand(-1, -1, 1, 2), nowhere, nowhere[:, 0])
+    return paint(scene, FORMAT)[:, :, 0]
 
 
 # ---------------------------------------------------------------- the judge

@@ -46,13 +46,13 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         (WORDS, "contrast(model(x, words)", "contrast(model(x, words.roll(1, 0))"),
         (WORDS, "link.condition(words), gen", "link.condition(words.roll(1, 0)), gen")]),
     "red words are painted blue": (WORDS, [
-        ("minivid/album.py", "scene = Scene(shape, colour,",
+        ("minivid/pictures.py", "scene = Scene(shape, colour,",
          "scene = Scene(shape, colour + 4 * (colour == 0),")]),
     "the velocity of films has the wrong sign": (FRAMES, [
         ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
     "frames are filmed out of order": (FRAMES, [
-        ("minivid/moving.py", '"(b f) c 1 h w -> b c f h w", f=FRAMES)',
-         '"(b f) c 1 h w -> b c f h w", f=FRAMES)[:, :, [0, 4, 2, 6, 1, 5, 3, 7]]')]),
+        ("minivid/moving.py", '"(b f) c h w -> b c f h w", f=FRAMES)',
+         '"(b f) c h w -> b c f h w", f=FRAMES)[:, :, [0, 4, 2, 6, 1, 5, 3, 7]]')]),
     "things change colour midway": (FRAMES, [
         ("minivid/moving.py", "    day = torch.zeros(",
          "    kinds[1].view(-1, FRAMES)[:, 4:] = 0\n    day = torch.zeros(")]),

@@ -41,6 +41,22 @@ def train_all(names, **options):
         runs.train(name, "tiny", steps=2, say=quiet, **options)
 
 
+def broken_off(monkeypatch, at, see):
+    """Let trainings keep a state after every step, and break off instead of taking that one;
+    returns what `see` says of each run before its steps."""
+    one_step, seen = Training.one_step, []
+
+    def step(self):
+        seen.append(see(self))
+        if len(seen) == at:
+            raise KeyboardInterrupt
+        return one_step(self)
+
+    monkeypatch.setattr(runs, "SAVE_EVERY", 0)
+    monkeypatch.setattr(Training, "one_step", step)
+    return seen
+
+
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_a_killed_training_resumed_gives_the_weights_of_an_unbroken_one(folder, name):
     train_all(checkpoints.BUILT_ON[name])
@@ -176,20 +192,8 @@ def test_an_interrupt_lets_the_step_end_and_can_be_resumed(folder, monkeypatch, 
 
 
 def test_a_training_killed_between_steps_has_its_last_state(folder, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    one_step, steps, out = Training.one_step, [], folder / "mine.safetensors"
-
-    def killed(self):
-        steps.append(self.step)
-        if len(steps) == 4:
-            raise Killed
-        return one_step(self)
-
-    monkeypatch.setattr(runs, "SAVE_EVERY", 0)
-    monkeypatch.setattr(Training, "one_step", killed)
-    with pytest.raises(Killed):
+    out, steps = folder / "mine.safetensors", broken_off(monkeypatch, 4, lambda run: run.step)
+    with pytest.raises(KeyboardInterrupt):
         runs.train("autoencoder", "tiny", steps=5, out=out)
     assert runs.unfinished(runs.in_progress("autoencoder", "tiny"), "autoencoder", "tiny",
                            None)["step"] == 3
@@ -217,19 +221,10 @@ def test_a_text_encoder_that_goes_on_stays_near_the_one_it_began_from(folder, mo
     def strayed(name, near):
         """How far its vectors are from what they were, after a training that was broken off."""
         monkeypatch.setattr(recipes.TextRecipe, "near", near)
-        one_step, steps, out = Training.one_step, [], folder / f"{name}.safetensors"
-
-        def killed(self):
-            steps.append(self.step)
-            if len(steps) == 20:
-                raise KeyboardInterrupt
-            return one_step(self)
-
-        monkeypatch.setattr(runs, "SAVE_EVERY", 0)
-        monkeypatch.setattr(Training, "one_step", killed)
+        out = folder / f"{name}.safetensors"
+        broken_off(monkeypatch, 20, lambda run: run.step)
         with pytest.raises(KeyboardInterrupt):
             runs.train("text", "tiny", steps=30, warm=True, out=out, say=quiet)
-        monkeypatch.setattr(Training, "one_step", one_step)
         put(another)
         with pytest.raises(CheckpointError, match="begun from another text than"):
             runs.train("text", "tiny", resume=True, say=quiet)
@@ -521,16 +516,8 @@ def test_a_few_steps_more_are_small_ones_also_when_resumed(folder, monkeypatch):
     monkeypatch.setitem(RECIPES, "transformer", Brief)
     assert [runs.rate_for(Brief, *asked) for asked in ((10, True), (80, True), (10, False))] == \
         pytest.approx([5e-3 / 4, 5e-3, 5e-3])
-    one_step, peaks = Training.one_step, []
-
-    def broken_off(self):
-        peaks.append([group["peak"] for o in self.optimizers for group in o.param_groups])
-        if len(peaks) == 3:
-            raise KeyboardInterrupt
-        return one_step(self)
-
-    monkeypatch.setattr(runs, "SAVE_EVERY", 0)
-    monkeypatch.setattr(Training, "one_step", broken_off)
+    peaks = broken_off(monkeypatch, 3, lambda run: [
+        group["peak"] for o in run.optimizers for group in o.param_groups])
     with pytest.raises(KeyboardInterrupt):
         runs.train("transformer", "tiny", steps=4, warm=True, say=quiet)
     runs.train("transformer", "tiny", resume=True, steps=6, say=quiet)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from minivid.checks import answer_of, draw, exercise, first_of
+from minivid.checks import answer_of, draw, exercise, first_of, model_of
 from minivid.flow import IdealDenoiser, add_noise, spread, velocity_of
 from minivid.sampling import euler, sample
 
@@ -43,10 +43,8 @@ def translated(function: Callable) -> str | None:
     def friend(x: Tensor, s: Tensor) -> Tensor:
         return -ideal(x, 1 - s)
 
-    model = answer_of(function, friend)
+    model = model_of(function, friend)
     x_t, t = draw(6, 2, seed=3), torch.linspace(0.1, 0.8, 6)
-    if not callable(model):
-        return "return a function model(x_t, t, given=None), not its value"
     faults = {
         "the friend's clock still runs the other way: at our t its clock says 1 - t":
             -friend(x_t, t),

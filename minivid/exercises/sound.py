@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from minivid.checks import answer_of, draw, exercise, first_of
+from minivid.checks import answer_of, draw, exercise, first_of, model_of
 from minivid.layers import Condition
 
 Tensor = torch.Tensor
@@ -87,9 +87,7 @@ def coupled(function: Callable) -> str | None:
         with_all, without, unread = (y.repeat(len(x) // 3, 1, 1) for y in (seeing, alone, wordless))
         return torch.where(silent, unread, torch.where(hidden, without, with_all))
 
-    mine = answer_of(function, model, 3.0)
-    if not callable(mine):
-        return "return a function velocity(x_t, t, given), not its value"
+    mine = model_of(function, model, 3.0)
     faults = {
         'that takes the words away: given.without("sound") hides the kinds from each other':
             wordless + 3 * (seeing - wordless),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from minivid.checks import answer_of, draw, exercise, first_of
+from minivid.checks import answer_of, draw, exercise, first_of, model_of
 
 Tensor = torch.Tensor
 WIDE = 0.7  # of each of the two bells, its standard deviation
@@ -44,9 +44,7 @@ def away_from(function: Callable) -> str | None:
     def model(x: Tensor, time: Tensor, given: object = None) -> Tensor:
         return {"wanted": wanted, "unwanted": unwanted}.get(given, untold)
 
-    mine = answer_of(function, model, "unwanted", 3.0)
-    if not callable(mine):
-        return "return a function velocity(x_t, t, given), not its value"
+    mine = model_of(function, model, "unwanted", 3.0)
     faults = {
         "that begins at the velocity without words: begin at the one for what is unwanted":
             untold + 3 * (wanted - untold),
