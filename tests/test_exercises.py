@@ -185,6 +185,8 @@ def slope(x, y):
      "tokens of its own"),
     (exercises.film_tokens, lambda f, h, w, c, g: f / g * (h // c) * (w // c), "others are in"),
     (exercises.film_tokens, lambda f, h, w, c, g: h // w, "groups in time"),
+    (exercises.film_tokens, lambda f, h, w, c, g: (1 + f // g) * (h // c) * (w // c),
+     "with the first frame alone"),  # right but for groups of one
     (exercises.film_tokens, lambda f, h, w, c, g: "many", "stopped with ValueError"),
     (exercises.attention_flops, lambda n, d: 4 * n * d**2 + 2 * n**2 * d, "*and* an addition"),
     (exercises.attention_flops, lambda n, d: 8 * n * d**2 + 2 * n**2 * d, "looking multiplies"),
