@@ -1,0 +1,140 @@
+"""Lesson 05: how many times fewer numbers, PSNR, and 64 numbers well spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch.nn.functional import avg_pool3d
+
+from minivid.checks import Wrong, answer_of, draw, exercise, first_of
+from minivid.linear import LinearAutoencoder
+
+Tensor = torch.Tensor
+BUDGET = 64
+KINDS = ("a thing moves", "each frame of another film", "each quarter of another film")
+
+
+@exercise
+def times_fewer(function: Callable) -> str | None:
+    """times_fewer(frames, height, width, group, cell, channels): a film's numbers over its
+    latents'."""
+    sizes = [(17, 48, 48, 4, 6, 11), (81, 480, 832, 4, 8, 16), (9, 64, 32, 8, 16, 7),
+             (4, 8, 16, 1, 2, 5)]
+    frames, height, width, group, cell, channels = torch.tensor(sizes, dtype=torch.float64).T
+    film, cells = 3 * frames * height * width, height / cell * width / cell
+    truth = film / (channels * (1 + (frames - 1) / group) * cells)
+    faults = {
+        "upside down: the film's numbers above, the latents' below": 1 / truth,
+        "those are the latents' numbers: divide the film's by them": film / truth,
+        "each pixel is three numbers: red, green, blue": truth / 3,
+        "each latent is `channels` numbers": truth * channels,
+        "`cell` divides both sides, the height and the width": truth / cell,
+        "the first frame has a latent frame of its own: 1 + (frames - 1) / group":
+            film / (channels * (frames - 1) / group * cells),
+        "nearly, as if the film were endless: but the first frame has a latent frame of its own, "
+        "1 + (frames - 1) / group": 3 * group * cell**2 / channels,
+        "the first frame is counted twice: 1 + (frames - 1) / group":
+            film / (channels * (1 + frames / group) * cells),
+        "frames come in groups, which share a latent frame": film / (channels * frames * cells),
+    }  # fmt: skip
+    answers = [float(answer_of(function, *case)) for case in sizes]
+    return first_of(torch.tensor(answers) / truth, torch.ones_like(truth),
+                    {hint: wrong / truth for hint, wrong in faults.items()},
+                    "3 numbers a pixel, divided by channels * latent frames * rows * columns")
+
+
+@exercise
+def decibels(function: Callable) -> str | None:
+    """decibels(made, real): the PSNR of each film (B, 3, F, H, W) in [-1, 1]: (B,)."""
+    real = draw(3, 3, 4, 6, 6, seed=1).clamp(-1, 1)
+    made = real + torch.tensor([0.05, 0.2, 0.4]).view(3, 1, 1, 1, 1) * draw(3, 3, 4, 6, 6, seed=2)
+    off = made - real
+    square = off.square().mean((1, 2, 3, 4))
+    truth = 10 * (4 / square).log10()
+    faults = {
+        "from -1 to 1 the most that a pixel can be off is 2: 2**2 above, not 1":
+            10 * (1 / square).log10(),
+        "2 must be squared as the error is: 4 above": 10 * (2 / square).log10(),
+        "pixels here go from -1 to 1, not to 255": 10 * (255**2 / square).log10(),
+        "turn it round: the error stands below, so that more is better": -truth,
+        "decibels count in tens: log10, not log": 10 * (4 / square).log(),
+        "decibels count in tens: 10 * log10": (4 / square).log10(),
+        "20 * log10 is for the root of the mean square; here 10": 2 * truth,
+        "the mean of squares, not of sizes": 10 * (4 / off.abs().mean((1, 2, 3, 4)) ** 2).log10(),
+        "no root: the *square* of 2 over the mean *square*": 10 * (4 / square.sqrt()).log10(),
+        "the mean of the squares over pixels, not their sum":
+            10 * (4 / off.square().sum((1, 2, 3, 4))).log10(),
+    }  # fmt: skip
+    answer = answer_of(function, made, real)
+    if isinstance(answer, float) or (isinstance(answer, Tensor) and answer.ndim == 0):
+        raise Wrong("one figure for each film: mean over all axes but the first, (1, 2, 3, 4)")
+    return first_of(answer, truth, faults, "10 * log10(4 / mean of the squared error), for each "
+                    "film by itself")
+
+
+# ---------------------------------------------------------------- 64 numbers
+
+
+def layouts() -> list[tuple[int, int, int]]:
+    """All (frames, side, channels) that write a film of 8 frames of 16 x 16 in BUDGET numbers."""
+    found = []
+    for frames in (1, 2, 4, 8):
+        for side in (2, 4, 8, 16):
+            blocks = 8 // frames * (16 // side) ** 2
+            if BUDGET % blocks == 0:
+                found.append((frames, side, BUDGET // blocks))
+    return found
+
+
+def lost(films: Tensor, unseen: Tensor, layout: tuple[int, int, int]) -> float:
+    """Mean squared error on `unseen` of the linear autoencoder fitted to `films`."""
+    frames, side, channels = layout
+    linear = LinearAutoencoder(films, channels, frames, side)
+    return (linear.decode(linear.encode(unseen)) - unseen).square().mean().item()
+
+
+@lru_cache(maxsize=1)
+def worlds() -> list[tuple[Tensor, Tensor, list[float], list[float]]]:
+    """Films to fit to, unseen ones, and what each layout loses of the unseen and of the first."""
+    from minivid.moving import films
+
+    known, new = films(range(120)).video, films(range(10**6, 10**6 + 60)).video
+    dice = torch.Generator().manual_seed(5)
+
+    def others(x: Tensor) -> Tensor:
+        return x[torch.randperm(len(x), generator=dice)]
+
+    mixed = [torch.stack([others(x)[:, :, f] for f in range(8)], 2) for x in (known, new)]
+    quilt = [torch.cat([torch.cat([avg_pool3d(others(x), (1, 2, 2)) for _ in range(2)], 3)
+                        for _ in range(2)], 4) for x in (known, new)]
+    return [(a, b, [lost(a, b, one) for one in layouts()], [lost(a, a, one) for one in layouts()])
+            for a, b in ((known, new), mixed, quilt)]
+
+
+@exercise
+def spend(function: Callable) -> str | None:
+    """spend(films, unseen): (frames, side, channels) of the blocks, 64 numbers a film, that lose
+    the least of `unseen`."""
+    for name, (films, unseen, errors, fitted) in zip(KINDS, worlds()):
+        answer = answer_of(function, films, unseen)
+        if not (isinstance(answer, tuple | list) and len(answer) == 3):
+            raise Wrong("return three whole numbers: (frames, side, channels)")
+        frames, side, channels = (int(n) for n in answer)
+        if 8 % frames or 16 % side:
+            return "blocks must fill the film: frames divides 8, side divides 16"
+        spent = 8 // frames * (16 // side) ** 2 * channels
+        if spent != BUDGET:
+            return (f"({frames}, {side}, {channels}) spends {spent} numbers: 8 / frames times "
+                    f"(16 / side)**2 blocks, `channels` each, must be {BUDGET}")
+        best = layouts()[min(range(len(errors)), key=errors.__getitem__)]
+        loss = errors[layouts().index((frames, side, channels))]
+        if loss > 1.001 * min(errors):
+            if loss == errors[min(range(len(errors)), key=fitted.__getitem__)]:
+                return ("that is best for the films it was fitted to, which it may learn by heart: "
+                        "measure on `unseen`")
+            ratio = loss / min(errors)
+            return (f"on one kind of films ({name}) it loses {ratio:.1f} times as much of "
+                    f"`unseen` as the best, {best}: try all, and keep the best")
+    return None
