@@ -244,9 +244,10 @@ def slope(x, y):
      "no root"),
     (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().sum((1, 2, 3, 4))).log10(),
      "their sum"),
-    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().mean()).log10(), "one figure for each"),
-    (exercises.spend, lambda a, b: (8, 16, 64), "one kind of films"),  # best of the first kind
-    (exercises.spend, lambda a, b: (1, 16, 8), "times as much"),
+    (exercises.decibels, lambda m, r: loud(m, r).mean(), "one figure for each film"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().mean()).log10(), "one figure for"),
+    (exercises.spend, lambda a, b: (8, 16, 64), "where each frame is of another film"),
+    (exercises.spend, lambda a, b: (1, 16, 8), "where one thing moves"),
     (exercises.spend, lambda a, b: (8, 16, 60), "spends 60 numbers"),
     (exercises.spend, lambda a, b: (3, 16, 8), "must fill the film"),
     (exercises.spend, lambda a, b: min(layouts(), key=lambda x: lost(a, a, x)), "by heart"),

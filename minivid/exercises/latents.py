@@ -13,7 +13,7 @@ from minivid.linear import LinearAutoencoder
 
 Tensor = torch.Tensor
 BUDGET = 64
-KINDS = ("a thing moves", "each frame of another film", "each quarter of another film")
+KINDS = ("one thing moves", "each frame is of another film", "each quarter is of another film")
 
 
 @exercise
@@ -128,13 +128,12 @@ def spend(function: Callable) -> str | None:
         if spent != BUDGET:
             return (f"({frames}, {side}, {channels}) spends {spent} numbers: 8 / frames times "
                     f"(16 / side)**2 blocks, `channels` each, must be {BUDGET}")
-        best = layouts()[min(range(len(errors)), key=errors.__getitem__)]
         loss = errors[layouts().index((frames, side, channels))]
         if loss > 1.001 * min(errors):
+            worse = (f"where {name}, it loses {loss / min(errors):.1f} times as much of `unseen` as "
+                     "the best")
             if loss == errors[min(range(len(errors)), key=fitted.__getitem__)]:
-                return ("that is best for the films it was fitted to, which it may learn by heart: "
-                        "measure on `unseen`")
-            ratio = loss / min(errors)
-            return (f"on one kind of films ({name}) it loses {ratio:.1f} times as much of "
-                    f"`unseen` as the best, {best}: try all, and keep the best")
+                return (f"{worse}. It is best for the films it was fitted to, which it may learn by "
+                        "heart: try all, and measure on `unseen`")
+            return f"{worse}: try all, and keep the best"
     return None
