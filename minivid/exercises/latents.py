@@ -130,10 +130,10 @@ def spend(function: Callable) -> str | None:
                     f"(16 / side)**2 blocks, `channels` each, must be {BUDGET}")
         loss = errors[layouts().index((frames, side, channels))]
         if loss > 1.001 * min(errors):
-            worse = (f"where {name}, it loses {loss / min(errors):.1f} times as much of `unseen` as "
-                     "the best")
+            worse = (f"where {name}, it loses {loss / min(errors):.1f} times as much of `unseen` "
+                     "as the best")
             if loss == errors[min(range(len(errors)), key=fitted.__getitem__)]:
-                return (f"{worse}. It is best for the films it was fitted to, which it may learn by "
-                        "heart: try all, and measure on `unseen`")
+                return (f"{worse}. It is best for the films it was fitted to, which it may learn "
+                        "by heart: try all, and measure on `unseen`")
             return f"{worse}: try all, and keep the best"
     return None
