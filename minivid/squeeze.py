@@ -21,7 +21,7 @@ class SmallAutoencoder(nn.Module):
 
     hidden = ("encoder", "decoder")  # the matrices that Muon trains
 
-    def __init__(self, channels: int = 4, width: int = 48, cell: int = 8):
+    def __init__(self, channels: int = 4, width: int = 64, cell: int = 8):
         super().__init__()
         wide, narrow, patch = 3 * FRAMES * (cell // 2) ** 2, channels * FRAMES // GROUP, cell // 2
         self.encoder = nn.Sequential(  # 32 x 32 pixels -> 8 x 8 -> 4 x 4

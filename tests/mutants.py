@@ -87,7 +87,8 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         ("minivid/squeeze.py", "self.raw_decode(latents * self.scale + self.mean)",
          "self.raw_decode(latents + self.mean)")]),
     "the small autoencoder learns to be wrong": (LATENTS, [
-        (LATENTS, "- video).abs().mean()", "- video).abs().mean().neg()")]),
+        ("minivid/autoencoder.py", "return (error * weight).mean()",
+         "return -(error * weight).mean()")]),
     "patterns are those that matter least": (LATENTS, [
         ("minivid/linear.py", "full_matrices=False)[2][:channels]",
          "full_matrices=False)[2].flip(0)[:channels]")]),
