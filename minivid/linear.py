@@ -21,7 +21,7 @@ def patches(video: Tensor, frames: int, side: int) -> Tensor:
     Raises `FormatError` for sizes that blocks cannot fill.
     """
     count, height, width = video.shape[2:]
-    if count % frames == 1 % frames and frames > 1:
+    if count % frames == 1:
         first = video[:, :, :1].expand(-1, -1, frames - 1, -1, -1)
         video = torch.cat([first, video], 2)
     if video.shape[2] % frames or height % side or width % side:
@@ -45,7 +45,8 @@ class LinearAutoencoder:
     """
 
     def __init__(self, video: Tensor, channels: int, frames: int = 4, side: int = 6):
-        self.frames, self.side, self.count = frames, side, video.shape[2]
+        self.frames, self.side = frames, side
+        self.alone = video.shape[2] % frames == 1  # the first frame has blocks to itself
         rows = patches(video, frames, side).flatten(0, 3)  # (n, D)
         self.mean = rows.mean(0)
         self.patterns = torch.linalg.svd(rows - self.mean, full_matrices=False)[2][:channels]
@@ -59,4 +60,5 @@ class LinearAutoencoder:
         """latents (B, C, f, h, w), C at most `channels` -> video (B, 3, F, H, W) in [-1, 1]"""
         shares = latents.movedim(1, -1)  # (B, f, h, w, C)
         blocks = shares @ self.patterns[: shares.shape[-1]] + self.mean
-        return joined(blocks, self.frames, self.side, self.count).clamp(-1, 1)
+        count = blocks.shape[1] * self.frames - self.alone * (self.frames - 1)
+        return joined(blocks, self.frames, self.side, count).clamp(-1, 1)

@@ -40,6 +40,7 @@ def test_films_of_a_few_patterns_need_a_few_numbers():
     linear = LinearAutoencoder(video, 4, 4, 2)
     latents = linear.encode(video)
     assert latents.shape == shares.shape
+    assert linear.decode(latents[:, :, :1]).shape == (6, 3, 4, 4, 4)
     assert torch.allclose(linear.decode(latents), video, atol=1e-5)
     assert (linear.decode(latents[:, :3]) - video).abs().max() > 0.01
 
@@ -58,3 +59,11 @@ def test_the_error_is_what_the_left_out_patterns_held():
         worse = rows - rows.mean(0)
         worse = worse - worse @ any_other @ any_other.T
         assert worse.square().mean() > left.square().mean()
+
+
+def test_films_of_another_length_than_those_it_was_fitted_to():
+    linear = LinearAutoencoder(0.1 * draw(8, 3, 9, 4, 4, seed=5), 48, 4, 2)  # 48: all there is
+    for count in (1, 5, 17):
+        video = 0.1 * draw(2, 3, count, 4, 4, seed=6)
+        assert linear.encode(video).shape == (2, 48, 1 + count // 4, 2, 2)
+        assert torch.allclose(linear.decode(linear.encode(video)), video, atol=1e-4)
