@@ -80,16 +80,16 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "the bill's film takes half of its steps": (COST, [
         ("minivid/sampling.py", "torch.linspace(0, 1, steps + 1)",
          "torch.linspace(0, 1, (steps + 1) // 2 + 1)")]),
-    "latent frames come back in reverse": (LATENTS, [
+    "frames of latents come back in reverse": (LATENTS, [
         ("minivid/autoencoder.py", "self.decoder(raw.transpose(1, 2))",
          "self.decoder(raw.transpose(1, 2).flip(1))")]),
     "the scale of small latents is forgotten": (LATENTS, [
         ("minivid/squeeze.py", "self.raw_decode(latents * self.scale + self.mean)",
          "self.raw_decode(latents + self.mean)")]),
-    "the small autoencoder learns to be wrong": (LATENTS, [
+    "small latents are learnt the wrong way": (LATENTS, [
         ("minivid/autoencoder.py", "return (error * weight).mean()",
          "return -(error * weight).mean()")]),
-    "patterns are those that matter least": (LATENTS, [
+    "latents are of the patterns that matter least": (LATENTS, [
         ("minivid/linear.py", "full_matrices=False)[2][:channels]",
          "full_matrices=False)[2].flip(0)[:channels]")]),
     "latents of red films are painted blue": (LATENTS, [
@@ -101,7 +101,7 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         (LATENTS, "words(learning).text)", "words(learning).text.roll(1, 0))")]),
     "latents' velocity has the wrong sign": (LATENTS, [
         ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
-    "no bit is flipped": (LATENTS, [("minivid/forms.py", "data[at] ^ 1", "data[at] ^ 0")]),
+    "no bit is flipped where latents are nudged": (LATENTS, [("minivid/forms.py", "data[at] ^ 1", "data[at] ^ 0")]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
