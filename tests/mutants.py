@@ -101,7 +101,8 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         (LATENTS, "words(learning).text)", "words(learning).text.roll(1, 0))")]),
     "latents' velocity has the wrong sign": (LATENTS, [
         ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
-    "no bit is flipped where latents are nudged": (LATENTS, [("minivid/forms.py", "data[at] ^ 1", "data[at] ^ 0")]),
+    "no bit is flipped where latents are nudged": (LATENTS, [
+        ("minivid/forms.py", "data[at] ^ 1", "data[at] ^ 0")]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
