@@ -8,6 +8,7 @@ from functools import lru_cache
 import torch
 from torch.nn.functional import avg_pool3d
 
+from minivid import moving
 from minivid.checks import Wrong, answer_of, draw, exercise, first_of
 from minivid.linear import LinearAutoencoder
 
@@ -88,19 +89,17 @@ def layouts() -> list[tuple[int, int, int]]:
     return found
 
 
-def lost(films: Tensor, unseen: Tensor, layout: tuple[int, int, int]) -> float:
-    """Mean squared error on `unseen` of the linear autoencoder fitted to `films`."""
+def lost(films: Tensor, layout: tuple[int, int, int], *others: Tensor) -> list[float]:
+    """Mean squared error on each of `others` of the linear autoencoder fitted to `films`."""
     frames, side, channels = layout
     linear = LinearAutoencoder(films, channels, frames, side)
-    return (linear.decode(linear.encode(unseen)) - unseen).square().mean().item()
+    return [(linear.decode(linear.encode(x)) - x).square().mean().item() for x in others]
 
 
 @lru_cache(maxsize=1)
-def worlds() -> list[tuple[Tensor, Tensor, list[float], list[float]]]:
+def worlds() -> list[tuple]:
     """Films to fit to, unseen ones, and what each layout loses of the unseen and of the first."""
-    from minivid.moving import films
-
-    known, new = films(range(120)).video, films(range(10**6, 10**6 + 60)).video
+    known, new = (moving.films(seeds).video for seeds in (range(120), range(10**6, 10**6 + 60)))
     dice = torch.Generator().manual_seed(5)
 
     def others(x: Tensor) -> Tensor:
@@ -109,7 +108,7 @@ def worlds() -> list[tuple[Tensor, Tensor, list[float], list[float]]]:
     mixed = [torch.stack([others(x)[:, :, f] for f in range(8)], 2) for x in (known, new)]
     quilt = [torch.cat([torch.cat([avg_pool3d(others(x), (1, 2, 2)) for _ in range(2)], 3)
                         for _ in range(2)], 4) for x in (known, new)]
-    return [(a, b, [lost(a, b, one) for one in layouts()], [lost(a, a, one) for one in layouts()])
+    return [(a, b, *zip(*(lost(a, one, b, a) for one in layouts())))
             for a, b in ((known, new), mixed, quilt)]
 
 
