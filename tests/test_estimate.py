@@ -199,7 +199,7 @@ def test_the_calculator_takes_a_decimal_comma_and_doubts_what_is_far_away():
 
 
 def test_published_autoencoders_have_sizes_and_sources():
-    rows = estimate.table("latents")
+    rows = e.table("latents")
     fewer = {row["system"]: 3 * int(row["frames"]) * int(row["side"]) ** 2 / int(row["channels"])
              for row in rows}
     assert fewer == {"Stable Diffusion 1": 48, "CogVideoX": 48, "HunyuanVideo": 48, "Wan2.1": 48,
