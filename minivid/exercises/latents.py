@@ -26,6 +26,7 @@ def times_fewer(function: Callable) -> str | None:
     frames, height, width, group, cell, channels = torch.tensor(sizes, dtype=torch.float64).T
     film, cells = 3 * frames * height * width, height / cell * width / cell
     truth = film / (channels * (1 + (frames - 1) / group) * cells)
+    whole = torch.floor(frames / group)  # frames // group
     faults = {
         "upside down: the film's numbers above, the latents' below": 1 / truth,
         "those are the latents' numbers: divide the film's by them": film / truth,
@@ -38,7 +39,13 @@ def times_fewer(function: Callable) -> str | None:
         "1 + (frames - 1) / group": 3 * group * cell**2 / channels,
         "the first frame is counted twice: 1 + (frames - 1) / group":
             film / (channels * (1 + frames / group) * cells),
+        "the first frame is counted twice: 1 + (frames - 1) // group":
+            film / (channels * (1 + whole) * cells),
+        "`frames // group` forgets that the first frame has a latent frame of its own: "
+        "1 + (frames - 1) // group": film / (channels * whole * cells),
         "frames come in groups, which share a latent frame": film / (channels * frames * cells),
+        "do not round: divide with / at the end": truth.round(),
+        "do not round: divide with /, not // at the end": truth.floor(),
     }  # fmt: skip
     answers = [float(answer_of(function, *case)) for case in sizes]
     return first_of(torch.tensor(answers) / truth, torch.ones_like(truth),
@@ -52,7 +59,7 @@ def decibels(function: Callable) -> str | None:
     real = draw(3, 3, 4, 6, 6, seed=1).clamp(-1, 1)
     made = real + torch.tensor([0.05, 0.2, 0.4]).view(3, 1, 1, 1, 1) * draw(3, 3, 4, 6, 6, seed=2)
     off = made - real
-    square = off.square().mean((1, 2, 3, 4))
+    square, size = off.square().mean((1, 2, 3, 4)), off.abs().mean((1, 2, 3, 4))
     truth = 10 * (4 / square).log10()
     faults = {
         "from -1 to 1 the most that a pixel can be off is 2: 2**2 above, not 1":
@@ -63,7 +70,12 @@ def decibels(function: Callable) -> str | None:
         "decibels count in tens: log10, not log": 10 * (4 / square).log(),
         "decibels count in tens: 10 * log10": (4 / square).log10(),
         "20 * log10 is for the root of the mean square; here 10": 2 * truth,
-        "the mean of squares, not of sizes": 10 * (4 / off.abs().mean((1, 2, 3, 4)) ** 2).log10(),
+        "the mean of squares, not of sizes": 10 * (4 / size**2).log10(),
+        "the mean of the *squared* error, not of its size": 10 * (4 / size).log10(),
+        "both squared: 2 is the most, and the mean is of squares, not of sizes":
+            10 * (2 / size).log10(),
+        "one mean over all frames of a film, not the mean of its frames' PSNR":
+            10 * (4 / off.square().mean((1, 3, 4))).log10().mean(1),
         "no root: the *square* of 2 over the mean *square*": 10 * (4 / square.sqrt()).log10(),
         "the mean of the squares over pixels, not their sum":
             10 * (4 / off.square().sum((1, 2, 3, 4))).log10(),
@@ -120,19 +132,21 @@ def spend(function: Callable) -> str | None:
         answer = answer_of(function, films, unseen)
         if not (isinstance(answer, tuple | list) and len(answer) == 3):
             raise Wrong("return three whole numbers: (frames, side, channels)")
-        frames, side, channels = (int(n) for n in answer)
+        frames, side, channels = layout = tuple(int(n) for n in answer)
+        if layout not in layouts() and sorted(layout) in map(sorted, layouts()):
+            return "in the order frames, side, channels"
         if 8 % frames or 16 % side:
             return "blocks must fill the film: frames divides 8, side divides 16"
         spent = 8 // frames * (16 // side) ** 2 * channels
         if spent != BUDGET:
             return (f"({frames}, {side}, {channels}) spends {spent} numbers: 8 / frames times "
                     f"(16 / side)**2 blocks, `channels` each, must be {BUDGET}")
-        loss = errors[layouts().index((frames, side, channels))]
+        loss = errors[layouts().index(layout)]
         if loss > 1.001 * min(errors):
             worse = (f"where {name}, it loses {loss / min(errors):.1f} times as much of `unseen` "
                      "as the best")
             if loss == errors[min(range(len(errors)), key=fitted.__getitem__)]:
-                return (f"{worse}. It is best for the films it was fitted to, which it may learn "
-                        "by heart: try all, and measure on `unseen`")
-            return f"{worse}: try all, and keep the best"
+                return (f"{worse}: try every `frames` and `side`; if you did, measure on "
+                        "`unseen`, not `films`, which patterns may learn by heart")
+            return f"{worse}: try every `frames` and `side`, and keep the best"
     return None
