@@ -30,10 +30,14 @@ def each_alone(net: Callable) -> Callable:
 
 
 def all_at_once(net: Callable) -> Callable:
-    """A model of films (B, 3, F, H, W): one picture with 3 F channels, so all frames meet."""
+    """A model of films (B, 3, F, H, W): one picture with 3 F channels, so all frames meet.
+
+    Or of latents (B, C, f, h, w), and C f channels. What is given, if anything, the net is told.
+    """
 
     def velocity(x_t: Tensor, t: Tensor, given: object = None) -> Tensor:
-        guess = net(rearrange(x_t, "b c f h w -> b (f c) h w"), t)
+        told = () if given is None else (given,)
+        guess = net(rearrange(x_t, "b c f h w -> b (f c) h w"), t, *told)
         return velocity_to(rearrange(guess, "b (f c) h w -> b c f h w", c=x_t.shape[1]), x_t, t)
 
     return velocity

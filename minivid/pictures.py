@@ -53,13 +53,13 @@ def pictures(seeds: Tensor | range) -> Pictures:
 
 
 def paint_things(shape: Tensor, colour: Tensor, place: Tensor, centre: Tensor,
-                 radius: Tensor) -> Tensor:
-    """Pictures (B, 3, 16, 16) of A things each: shape, colour and radius (B, A), centre (B, A, 2);
-    place (B,)."""
+                 radius: Tensor, fmt: ClipFormat = FORMAT) -> Tensor:
+    """Pictures (B, 3, H, W) of A things each, 16 x 16 if not of another format: shape, colour and
+    radius (B, A), centre (B, A, 2); place (B,)."""
     nowhere = torch.full((len(shape), 1, 2), torch.nan)  # neither bicycle nor wall
     scene = Scene(shape, colour, place, centre[:, :, None],
                   radius[:, :, None, None].expand(-1, -1, 1, 2), nowhere, nowhere[:, 0])
-    return paint(scene, FORMAT)[:, :, 0]
+    return paint(scene, fmt)[:, :, 0]
 
 
 # ---------------------------------------------------------------- the judge

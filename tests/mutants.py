@@ -20,6 +20,7 @@ BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipy
                         "course/08_sound.ipynb")
 FRAMES = "course/03_frames.ipynb"
 COST = "course/04_cost.ipynb"
+LATENTS = "course/05_latents.ipynb"
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
         ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
@@ -79,6 +80,29 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "the bill's film takes half of its steps": (COST, [
         ("minivid/sampling.py", "torch.linspace(0, 1, steps + 1)",
          "torch.linspace(0, 1, (steps + 1) // 2 + 1)")]),
+    "frames of latents come back in reverse": (LATENTS, [
+        ("minivid/autoencoder.py", "self.decoder(raw.transpose(1, 2))",
+         "self.decoder(raw.transpose(1, 2).flip(1))")]),
+    "the scale of small latents is forgotten": (LATENTS, [
+        ("minivid/squeeze.py", "self.raw_decode(latents * self.scale + self.mean)",
+         "self.raw_decode(latents + self.mean)")]),
+    "small latents are learnt the wrong way": (LATENTS, [
+        ("minivid/autoencoder.py", "return (error * weight).mean()",
+         "return -(error * weight).mean()")]),
+    "latents are of the patterns that matter least": (LATENTS, [
+        ("minivid/linear.py", "full_matrices=False)[2][:channels]",
+         "full_matrices=False)[2].flip(0)[:channels]")]),
+    "latents of red films are painted blue": (LATENTS, [
+        ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
+         "colour = PALETTE[[4, 1, 2, 3, 0, 5]].to(device)[scene.colour[who, a]]")]),
+    "words are not heard among latents": (LATENTS, [
+        ("minivid/frames.py", "() if given is None else (given,)", "()")]),
+    "words of other films come with latents": (LATENTS, [
+        (LATENTS, "words(learning).text)", "words(learning).text.roll(1, 0))")]),
+    "latents' velocity has the wrong sign": (LATENTS, [
+        ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
+    "no bit is flipped where latents are nudged": (LATENTS, [
+        ("minivid/forms.py", "data[at] ^ 1", "data[at] ^ 0")]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
@@ -100,6 +124,9 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
             ("manual_seed({})", 7, 31, 32), ("manual_seed({})", 8, 41, 42)],
     FRAMES: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2)],
     COST: [("seed={}", 0, 1, 2), ("[asked], [{}]", 0, 1, 2)],
+    LATENTS: [("2**{} + torch", 40, 41, 42), ("manual_seed({})", 0, 50, 60),
+              ("manual_seed({})", 4, 51, 61), ("manual_seed({})", 5, 52, 62),
+              ("manual_seed({})", 7, 53, 63), ("seed={}", 0, 1, 2)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],
 }

@@ -196,3 +196,12 @@ def test_the_calculator_takes_a_decimal_comma_and_doubts_what_is_far_away():
         panel.typed["frames"].value, panel.typed["billions"].value = frames, billions
         assert "A guess, far outside" in panel.out.value and said in panel.out.value
         assert "e+" not in panel.out.value and "e-" not in panel.out.value.split("published")[0]
+
+
+def test_published_autoencoders_have_sizes_and_sources():
+    rows = e.table("latents")
+    fewer = {row["system"]: 3 * int(row["frames"]) * int(row["side"]) ** 2 / int(row["channels"])
+             for row in rows}
+    assert fewer == {"Stable Diffusion 1": 48, "CogVideoX": 48, "HunyuanVideo": 48, "Wan2.1": 48,
+                     "Wan2.2-5B": 64, "LTX-Video": 192}
+    assert all(row["described in"].startswith("arXiv") and row["sizes from"] for row in rows)

@@ -10,8 +10,10 @@ from test_course import LESSONS, code, load, printed
 
 from minivid import exercises
 from minivid.exercises import best, log_odds
+from minivid.exercises.latents import layouts, lost
 from minivid.flow import add_noise, spread
 from minivid.guidance import Guided
+from minivid.linear import LinearAutoencoder
 from minivid.sampling import sample
 
 
@@ -26,6 +28,7 @@ CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "02_words": ("retrieved", "away_from", "pushed_guess"),
           "03_frames": ("smoothness", "handed_on", "going_on"),
           "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
+          "05_latents": ("times_fewer", "decibels", "spend"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
 
@@ -34,7 +37,8 @@ def test_stubs_say_not_yet_and_folded_solutions_are_right(path):
     checks, lesson = CHECKS[path.stem], load(path)
     text = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "markdown")
     room = {"torch": torch, "spread": spread, "sample": sample, "add_noise": add_noise,
-            "ring": lambda n: torch.randn(n, 2), "best": best, "log_odds": log_odds}  # fmt: skip
+            "ring": lambda n: torch.randn(n, 2), "best": best, "log_odds": log_odds,
+            "LinearAutoencoder": LinearAutoencoder}  # fmt: skip
     for solution in re.findall(r"```python\n(.*?)```", text, flags=re.S):
         with contextlib.redirect_stdout(io.StringIO()):
             exec(solution, room)
@@ -44,6 +48,14 @@ def test_stubs_say_not_yet_and_folded_solutions_are_right(path):
         assert said(check, lambda *_: None) == "not yet: it returns nothing"
     stubs = [c for c in code(lesson) if "exercise" in c.metadata.get("tags", [])]
     assert [printed(c).strip()[:7] for c in stubs] == ["not yet"] * len(checks)
+
+
+def fewer(frames, height, width, group, cell, channels):
+    return 3 * frames * cell**2 / (channels * (1 + (frames - 1) // group))
+
+
+def loud(made, real, most=4):
+    return 10 * (most / (made - real).square().mean((1, 2, 3, 4))).log10()
 
 
 def towards(points, x_t, t, width):
@@ -208,6 +220,51 @@ def slope(x, y):
     (exercises.crossing, lambda d, wider: (2 + wider) * d / 2, "2 operations for each weight"),
     (exercises.crossing, lambda d, wider: (2 + wider / 2) * d, "there and back"),
     (exercises.crossing, lambda d, wider: (2 + wider) * d**2, "divide by width once"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * g * c**2 / n, "as if the film were"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 1 / fewer(f, h, w, g, c, n), "upside down"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * f * h * w / fewer(f, h, w, g, c, n),
+     "divide the film's by them"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: fewer(f, h, w, g, c, n) / 3, "three numbers"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: fewer(f, h, w, g, c, n) * n, "`channels`"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: fewer(f, h, w, g, c, n) / c, "both sides"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * g * f * c**2 / (n * (f - 1)),
+     "of its own"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * f * g * c**2 / (n * (g + f)), "twice"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * c**2 / n, "come in groups"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * f * c**2 / (n * (f // g)), "forgets that"),
+    (exercises.times_fewer, lambda f, h, w, g, c, n: 3 * f * c**2 / (n * (f // g + 1)), "twice"),
+    (exercises.times_fewer, lambda *sizes: round(fewer(*sizes)), "do not round"),
+    (exercises.times_fewer, lambda *sizes: int(fewer(*sizes)), "not // at"),
+    (exercises.decibels, lambda m, r: loud(m, r, 1), "not 1"),
+    (exercises.decibels, lambda m, r: loud(m, r, 2), "must be squared"),
+    (exercises.decibels, lambda m, r: loud(m, r, 255**2), "not to 255"),
+    (exercises.decibels, lambda m, r: -loud(m, r), "turn it round"),
+    (exercises.decibels, lambda m, r: loud(m, r) * 2.302585, "log10, not log"),
+    (exercises.decibels, lambda m, r: loud(m, r) / 10, "10 * log10"),
+    (exercises.decibels, lambda m, r: 2 * loud(m, r), "20 * log10"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).abs().mean((1, 2, 3, 4)) ** 2).log10(),
+     "the mean of squares"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().mean((1, 2, 3, 4)).sqrt()).log10(),
+     "no root"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().sum((1, 2, 3, 4))).log10(),
+     "their sum"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).abs().mean((1, 2, 3, 4))).log10(),
+     "*squared* error"),
+    (exercises.decibels, lambda m, r: 10 * (2 / (m - r).abs().mean((1, 2, 3, 4))).log10(),
+     "both squared"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().mean((1, 3, 4))).log10().mean(1),
+     "its frames' PSNR"),
+    (exercises.decibels, lambda m, r: loud(m, r).mean(), "one figure for each film"),
+    (exercises.decibels, lambda m, r: 10 * (4 / (m - r).square().mean()).log10(), "one figure for"),
+    (exercises.spend, lambda a, b: (8, 16, 64), "where each frame is of another film"),
+    (exercises.spend, lambda a, b: (1, 16, 8), "where one thing moves"),
+    (exercises.spend, lambda a, b: (8, 16, 60), "spends 60 numbers"),
+    (exercises.spend, lambda a, b: (3, 16, 8), "must fill the film"),
+    (exercises.spend, lambda a, b: min(layouts(), key=lambda x: lost(a, x, a)), "not `films`"),
+    (exercises.spend, lambda a, b: (16, 8, 64), "in the order"),
+    (exercises.spend, lambda a, b: (2, 12, 9), "side divides 16"),
+    (exercises.spend, lambda a, b: (8, 16, 64), "try every `frames`"),
+    (exercises.spend, lambda a, b: lost(a, (8, 16, 64), b), "three whole numbers"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]),
      "places in the row"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]) / r,

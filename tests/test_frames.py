@@ -54,6 +54,12 @@ def test_at_once_frames_and_colours_come_back_in_their_places():
     assert torch.equal(asked[0][:, 3:6], NOISE[:, :, 1])  # channels 3 to 5: the second frame
 
 
+def test_at_once_what_is_given_is_passed_on():
+    model = all_at_once(lambda x, t, given=None: x if given is None else x + given)
+    assert torch.allclose(model(NOISE, T), torch.zeros_like(NOISE), atol=1e-6)
+    assert torch.allclose(model(NOISE, T, 2.0), velocity_to(NOISE + 2, NOISE, T))
+
+
 def test_from_the_last_the_half_of_the_new_frame_is_what_counts():
     last, new = NOISE[:, :, 0], NOISE[:, :, 1]
     model = from_last(lambda x, t: x * torch.arange(6.0)[:, None, None])

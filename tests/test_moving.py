@@ -3,11 +3,29 @@
 import torch
 
 from minivid import steady
-from minivid.moving import DRAWN, FAR, FRAMES, LARGE, REACH, SMALL, films, read
+from minivid.moving import (
+    DRAWN,
+    FAR,
+    FRAMES,
+    LARGE,
+    REACH,
+    SMALL,
+    WORDS,
+    Films,
+    as_asked,
+    films,
+    read,
+    way,
+    words,
+)
 from minivid.pictures import PAINTED
 
 REAL = films(range(10**6, 10**6 + 96))
 SEEN = read(REAL.video[:48])
+
+
+def cut(some, part):
+    return Films(*(x[part] for x in vars(some).values()))
 
 
 def test_seeds_give_the_same_films_in_any_batch():
@@ -65,3 +83,36 @@ def test_the_judge_sees_frames_exchanged_and_things_exchanged():
     assert torch.allclose(steady.switches(seen.shape, seen.colour), other / 7)
     change = (REAL.size[16:32] / REAL.size[:16] - 1).abs()
     assert (steady.drift(seen.size)[:, 7] - change).abs().max() < 0.05
+
+
+def test_films_as_asked():
+    assert as_asked(REAL.video[:48], cut(REAL, slice(48))).all()
+    ways = {(0, 1): 0, (1, 0): 1, (0, -1): 2, (-1, 0): 3}  # (y, x): right, down, left, up
+    step = (REAL.place[:, 7] - REAL.place[:, 0]).sign() * (
+        (REAL.place[:, 7] - REAL.place[:, 0]).abs() > 0.1)
+    assert way(REAL.place).tolist() == [ways[tuple(s)] for s in step.int().tolist()]
+    assert way(torch.full((2, 8, 2), torch.nan)).tolist() == [-1, -1]
+    other = cut(REAL, torch.arange(48).roll(1))
+    alike = ((other.shape == REAL.shape[:48]) & (other.colour == REAL.colour[:48])
+             & (way(other.place) == way(REAL.place[:48])))
+    assert torch.equal(as_asked(REAL.video[:48], other), alike) and alike.float().mean() < 0.2
+    for wrong in (REAL.video[:16].flip(2), REAL.video[:16, :, [0, 2, 1, 4, 3, 5, 6, 7]],
+                  REAL.video[:16, :, [3] * 8], torch.zeros(16, 3, 8, 16, 16)):
+        assert not as_asked(wrong, cut(REAL, slice(16))).any()
+
+
+def test_larger_films_are_the_same_films_and_read_the_same():
+    wide = films(range(10**6, 10**6 + 32), side=32)
+    assert wide.video.shape == (32, 3, FRAMES, 32, 32)
+    assert torch.equal(wide.place, REAL.place[:32]) and torch.equal(wide.colour, REAL.colour[:32])
+    seen = read(wide.video)
+    assert seen.readable.all() and (seen.shape == wide.shape[:, None]).all()
+    assert (seen.place - wide.place).abs().max() < 0.25 / 16
+
+
+def test_words_name_shape_colour_and_way():
+    given = words(REAL)
+    assert given.text.shape == (96, 3, WORDS) and given.text_mask.all()
+    ids = given.text.argmax(-1)
+    assert torch.equal(ids, torch.stack([REAL.shape, 7 + REAL.colour, 13 + way(REAL.place)], 1))
+    assert len(set(map(tuple, ids.tolist()))) == 24 and (given.text.sum(-1) == 1).all()

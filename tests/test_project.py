@@ -20,11 +20,12 @@ MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
     "errors files arguments checks",
     "grammar dice paint layers muon cost media checkpoints distributed claims steady",
-    "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset",
+    "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset "
+    "linear forms",
     "world guidance transformer convnet sampling track hear pictures estimate",
-    "train presets leftover show moving frames pairing album",
+    "train presets leftover show moving frames pairing album squeeze",
     "pool verify chooser",
-    "compression course variety sync",
+    "compression course variety sync probe",
     "recipes ball",
     "generate runs exercises ingredients",
     "batches",
