@@ -26,6 +26,7 @@ CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "02_words": ("retrieved", "away_from", "pushed_guess"),
           "03_frames": ("smoothness", "handed_on", "going_on"),
           "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
+          "06_transformers": ("word_before", "turned", "other_order"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
 
@@ -76,6 +77,17 @@ def kept(known, other, k=2):
 def slope(x, y):
     x, y = x - x.mean(), y - y.mean()
     return (x * y).sum() / (x**2).sum()
+
+
+def spun(x, places, rates, signs=(1, -1, 1, 1)):
+    (a, b), angle = x.chunk(2, 1), places[:, None] * rates
+    i, j, k, m = signs
+    return torch.cat([i * a * angle.cos() + j * b * angle.sin(),
+                      k * a * angle.sin() + m * b * angle.cos()], 1)
+
+
+def moved(mask, order):
+    return mask[:, :, order][..., order]
 
 
 @pytest.mark.parametrize("check, wrong, hint", [
@@ -208,6 +220,42 @@ def slope(x, y):
     (exercises.crossing, lambda d, wider: (2 + wider) * d / 2, "2 operations for each weight"),
     (exercises.crossing, lambda d, wider: (2 + wider / 2) * d, "there and back"),
     (exercises.crossing, lambda d, wider: (2 + wider) * d**2, "divide by width once"),
+    (exercises.word_before, lambda k: torch.cat([k[:1], k[:-1]]), "make the queries longer"),
+    (exercises.word_before, lambda k: 40 * k.roll(1, 0), "right but for the first word"),
+    (exercises.word_before, lambda k: 40 * torch.cat([k[1:], k[-1:]]), "at the word after"),
+    (exercises.word_before, lambda k: 40 * k, "each looks at itself"),
+    (exercises.word_before, lambda k: 40 * k.flip(0), "the key of the word before"),
+    (exercises.word_before, lambda k: (k @ k.T).roll(1, 0), "its shape is (6, 6), not (6, 12)"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, 1, -1, 1)), "the other way round"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, 1, 1, 1)), "one sign is wrong"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, -1, 1, -1)), "the second half gets"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r[:1]), "each pair has its own"),
+    (exercises.turned, lambda x, p, r: spun(x, p, 0 * r), "nothing is turned yet"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, 0, 0, 1)), "that stretches"),
+    (exercises.turned, lambda x, p, r: x + torch.cat(
+        [(p[:, None] * r).cos(), (p[:, None] * r).sin()], 1), "a wave is added"),
+    (exercises.turned, lambda x, p, r: spun(x[:, [0, 2, 4, 1, 3, 5]], p, r)[:, [0, 3, 1, 4, 2, 5]],
+     "channels k and k + d / 2"),
+    (exercises.turned, lambda x, p, r: spun(x, p * r, 1), "stopped with RuntimeError"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], moved(m, o)),
+     "still in the new order"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], moved(m, o))[:, o],
+     "order.argsort()"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p, moved(m, o))[:, o.argsort()],
+     "places must travel"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], m)[:, o.argsort()],
+     "mask must travel too, on both"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], m[..., o])[:, o.argsort()],
+     "rows, who looks"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], m[:, :, o])[:, o.argsort()],
+     "who looks, and at whom"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p, m)[:, o.argsort()],
+     "their places and the mask must travel"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x, p[:, o], moved(m, o))[:, o.argsort()],
+     "the tokens themselves were not shuffled"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], None)[:, o.argsort()],
+     "hand the mask on"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x, p, m), "without any shuffling"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]),
      "places in the row"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]) / r,

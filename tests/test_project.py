@@ -22,7 +22,7 @@ FLOORS = [floor.split() for floor in (
     "grammar dice paint layers muon cost media checkpoints distributed claims steady",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset",
     "world guidance transformer convnet sampling track hear pictures estimate",
-    "train presets leftover show moving frames pairing album",
+    "train presets leftover show moving wall frames pairing album",
     "pool verify chooser",
     "compression course variety sync",
     "recipes ball",

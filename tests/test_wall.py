@@ -1,0 +1,109 @@
+"""Films behind a wall are what their truth says, and can be read back; nothing is seen between."""
+
+import pytest
+import torch
+
+from minivid import wall
+from minivid.wall import FRAMES, LIGHTS, LONGEST, STRIPS, Seen, addresses, cut, films, join, read
+
+REAL = films(range(10**6, 10**6 + 96))
+FRAME = torch.arange(FRAMES)
+HIDDEN = (FRAME >= REAL.hides[:, None]) & (FRAME < REAL.returns[:, None])
+WHOLE = (FRAME < REAL.hides[:, None] - 1) | (FRAME > REAL.returns[:, None])  # not half behind it
+SEEN = read(REAL.video)
+
+
+def test_seeds_give_the_same_films_in_any_batch():
+    some = films(torch.tensor([10**6 + 5, 10**6]))
+    assert torch.equal(some.video, REAL.video[[5, 0]]) and some.caption(1) == REAL.caption(0)
+    assert some.video.shape == (2, 3, FRAMES, 16, 16)
+
+
+def test_every_kind_and_place_and_side_comes():
+    many = films(range(600))
+    assert len({many.caption(b) for b in range(600)}) == 2 * 6 * len(LIGHTS)
+    assert (many.returns - many.hides).unique().tolist() == list(range(1, LONGEST + 1))
+    assert many.hides.min() >= 3 and many.returns.max() <= FRAMES - 2
+    assert sorted(many.way.unique().tolist()) == [-1, 1]
+
+
+def test_a_length_can_be_asked_for():
+    for hidden in (1, 7, LONGEST):
+        some = films(range(20), hidden)
+        assert (some.returns - some.hides == hidden).all()
+
+
+def test_nothing_is_seen_of_a_hidden_thing():
+    empty = wall.empty_places()[REAL.place] * 2 - 1  # (B, 3, 16, 16)
+    away = (REAL.video - empty[:, :, None]).abs().amax((1, 3, 4))  # (B, F)
+    assert away[HIDDEN].max() < 1e-6 and away[~HIDDEN].min() > 0.2
+
+
+def test_each_frame_is_read_as_it_was_painted():
+    right = (SEEN.shape == REAL.shape[:, None]) & (SEEN.colour == REAL.colour[:, None])
+    assert right[WHOLE].all() and (SEEN.shape[HIDDEN] == -1).all()
+    assert (right | (SEEN.shape < 0)).all()  # half behind the wall, it is no other thing
+    assert (SEEN.place == REAL.place[:, None]).all()
+    assert SEEN.kept().all() and SEEN.steady().all()
+
+
+def test_the_judge_notices_another_thing_another_place_and_nothing():
+    late = FRAME >= REAL.returns[:, None]
+    others = torch.where(late[:, None, :, None, None], REAL.video.flip(0), REAL.video)
+    seen = read(others)
+    kind, where = REAL.shape * 6 + REAL.colour, REAL.place
+    assert not seen.kept()[kind != kind.flip(0)].any()
+    assert torch.equal(seen.steady(), where == where.flip(0))
+    noise = torch.randn(REAL.video[:16].shape, generator=torch.Generator().manual_seed(0))
+    assert (read(noise).shape < 0).all() and (read(noise).place < 0).all()
+    gone = torch.where(late[:, None, :, None, None], REAL.video[:, :, [5]] * 0, REAL.video)
+    assert not read(gone).kept().any()
+    assert read(REAL.video[:16] + 0.05 * noise).kept().all()
+
+
+def test_kept_and_steady_by_hand():
+    shape = torch.tensor([[0, 0, -1, 0], [0, -1, -1, 2], [0, 2, -1, 0], [-1, 0, 0, 0],
+                          [0, 0, 0, 0]])
+    colour = torch.tensor([[1, 1, -1, 1], [1, -1, -1, 1], [1, 1, -1, 1], [-1, 1, 1, 1],
+                           [1, 1, 1, 3]])
+    place = torch.tensor([[1, 1, 1, 1], [1, 1, 2, 1], [-1, -1, -1, -1], [0, 0, 0, 0],
+                          [3, 3, 3, -1]])
+    seen = Seen(shape, colour, place)
+    assert seen.kept().tolist() == [True, False, False, False, False]
+    assert seen.steady().tolist() == [True, False, False, True, False]
+
+
+def test_what_is_given_is_what_comes_before_or_after():
+    begin, end = REAL.beginning().view(-1, FRAMES, STRIPS), REAL.end().view(-1, FRAMES, STRIPS)
+    for b in range(8):
+        assert (begin[b].sum(1) == STRIPS * (FRAME < REAL.returns[b])).all()
+        assert (end[b].sum(1) == STRIPS * (FRAME >= REAL.hides[b])).all()
+        both = (begin[b] * end[b])[:, 0].bool()
+        assert torch.equal(both, HIDDEN[b])
+
+
+def test_films_are_cut_into_strips_and_joined_again():
+    patches = cut(REAL.video[:4])
+    assert patches.shape == (4, FRAMES * STRIPS, 3 * 16 * 4)
+    assert torch.equal(join(patches), REAL.video[:4])
+    where = addresses()[0]
+    for n in (0, 3, 17, 63):
+        frame, strip = where[n].long().tolist()
+        piece = REAL.video[1, :, frame, :, 4 * strip : 4 * strip + 4]
+        assert torch.equal(patches[1, n].view(3, 16, 4), piece)
+
+
+def test_patches_in_which_it_is_seen():
+    seen = REAL.visible().view(-1, FRAMES, STRIPS)
+    assert torch.equal(seen.amax(2) == 0, HIDDEN)
+    first = torch.where(REAL.way > 0, 0, STRIPS - 1)  # it comes from the other side
+    assert seen[torch.arange(96), 0, first].all() and not seen[torch.arange(96), 0, 3 - first].any()
+    assert REAL.visible()[torch.arange(96), REAL.whole_again()].all()
+    frame = REAL.whole_again() // STRIPS
+    assert torch.equal(frame, REAL.returns + 1) and WHOLE[torch.arange(96), frame].all()
+
+
+@pytest.mark.parametrize("frames", (1, 5))
+def test_addresses_have_any_length(frames):
+    assert addresses(frames).shape == (1, STRIPS * frames, 2)
+    assert torch.equal(addresses(frames), addresses()[:, : STRIPS * frames])
