@@ -1,9 +1,10 @@
 """Films in which a thing goes behind a wall and comes out again, and the judge of what comes out.
 
 The smallest world that asks for memory: a ball or triangle in one of six colours stands beside a
-wall, by day, at night or in the rain; it goes behind the wall, is hidden for 1 to 10
-frames, and comes out on the other side. Nothing in the frames between tells what it is. Each frame
-is cut into four strips, its patches.
+wall, by day, at night or in the rain; it goes behind the wall, is hidden for 1 to 10 frames, and
+comes out on the other side. Nothing in the frames between tells what it is. The three frames from
+its return on, or up to its hiding, are to be made, given all others. Each frame is cut into four
+strips, its patches.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FRAMES, FPS = 16, 8
 STRIPS = 4  # patches of a frame, each 16 pixels high and 4 wide
 DRAWN = ("ball", "triangle")
 LIGHTS = PLACES[:3]  # by day, at night, in the rain
-LONGEST = 10  # frames that a thing can be hidden
+LONGEST, MADE = 10, 3  # frames that a thing can be hidden; that are to be made
 RADIUS, ASIDE, HEIGHT = 0.15, 0.335, 0.04  # its size; how far off the middle, aside and up
 WIDE = 0.17  # half the width of the wall; all in picture heights
 
@@ -33,9 +34,10 @@ WIDE = 0.17  # half the width of the wall; all in picture heights
 class Films:
     """B films: video (B, 3, 16, 16, 16) in [-1, 1], and the truth about each.
 
-    shape, colour and place are indices (B,); way (B,) is 1 to the right and -1 to the left; `hides`
-    and `returns` (B,) are the first frame in which nothing of the thing is seen, and the first in
-    which something is again.
+    shape, colour and place are indices (B,); way (B,) is 1 to the right and -1 to the left; hides
+    (B,) is the first frame in which nothing of the thing is seen, and returns (B,) the first in
+    which something is again. `last` (B,) is True where the last three frames are to be made, from
+    its return on; else the first three are, up to its hiding.
     """
 
     video: Tensor
@@ -45,50 +47,50 @@ class Films:
     way: Tensor
     hides: Tensor
     returns: Tensor
+    last: Tensor
 
     def caption(self, b: int) -> str:
         """What is in film b, in words."""
         return f"{COLOURS[self.colour[b]]} {SHAPES[self.shape[b]]} {LIGHTS[self.place[b]]}"
 
-    def beginning(self) -> Tensor:
-        """1 for each patch of the frames up to the return, 0 for the others: (B, 64)"""
-        return _patches(torch.arange(FRAMES) < self.returns[:, None])
-
-    def end(self) -> Tensor:
-        """1 for each patch of the frames from the hiding on, 0 for the others: (B, 64)"""
-        return _patches(torch.arange(FRAMES) >= self.hides[:, None])
+    def given(self) -> Tensor:
+        """1 for each patch that is given, 0 for those of the three frames to be made: (B, 64)"""
+        frame = torch.arange(FRAMES).repeat_interleave(STRIPS)
+        return torch.where(self.last[:, None], frame < FRAMES - MADE, frame >= MADE).float()
 
     def visible(self) -> Tensor:
         """1 for each patch in which something of the thing is seen, 0 for the others: (B, 64)"""
         nobody = (empty_places()[self.place] * 2 - 1)[:, :, None].expand_as(self.video)
         return ((cut(self.video) - cut(nobody)).abs().amax(2) > 0.2).float()
 
-    def whole_again(self) -> Tensor:
-        """Which patch holds most of the thing when it is out again, in the second frame: (B,)"""
-        return (self.returns + 1) * STRIPS + torch.where(self.way > 0, STRIPS - 1, 0)
+    def asked(self) -> Tensor:
+        """Of the frames to be made, the middle one; in it the thing is whole: (B,)"""
+        return torch.where(self.last, FRAMES - 2, 1)
+
+    def asked_patch(self) -> Tensor:
+        """Of the patches of that frame, the one that holds most of the thing: (B,)"""
+        right = (self.way > 0) == self.last
+        return self.asked() * STRIPS + torch.where(right, STRIPS - 1, 0)
 
 
-def _patches(frames: Tensor) -> Tensor:
-    """For each patch what is said of its frame: (B, 16) -> (B, 64)"""
-    return frames.float().repeat_interleave(STRIPS, 1)
+def films(seeds: Tensor | range, hidden: int | None = None, last: bool | None = None) -> Films:
+    """Film the clips with these seeds (B,), the same on every machine.
 
-
-def films(seeds: Tensor | range, hidden: int | None = None) -> Films:
-    """Film the clips with these seeds (B,), the same on every machine; `hidden` frames, 1 to 10,
-    nothing is seen of the thing (drawn by the seed if left out)."""
+    `hidden` is for how many frames, 1 to 10, nothing is seen of the thing, and `last` whether the
+    end is to be made, or the beginning; each is drawn by the seed if left out.
+    """
     dice = Dice(seeds)
     shape = torch.tensor([SHAPES.index(name) for name in DRAWN])[dice.choice(0, 2)[:, 0]]
     colour, place = dice.choice(1, len(COLOURS))[:, 0], dice.choice(2, len(LIGHTS))[:, 0]
     hidden = dice.choice(3, LONGEST)[:, 0] + 1 if hidden is None else torch.full_like(shape, hidden)
-    spare = FRAMES - hidden - 5  # at least three frames before (one of them half in), and after
-    hides = 3 + (dice.uniform(4) * spare).long()
-    way = dice.choice(5, 2)[:, 0] * 2 - 1  # to the right or to the left
-    height = dice.uniform(6, -HEIGHT, HEIGHT)
-    looks = _painted(shape, colour, place, way, height)  # (B, 3, 5, 16, 16)
+    last = dice.choice(4, 2)[:, 0] > 0 if last is None else torch.full_like(shape, last).bool()
+    hides = torch.where(last, FRAMES - MADE - hidden, MADE)
+    way = dice.choice(5, 2)[:, 0] * 2 - 1
+    looks = _painted(shape, colour, place, way, dice.uniform(6, -HEIGHT, HEIGHT))
     stage = sum((torch.arange(FRAMES) >= at[:, None]).long() for at in
                 (hides - 1, hides, hides + hidden, hides + hidden + 1))  # (B, 16), 0 to 4
     video = looks[torch.arange(len(shape))[:, None], :, stage].transpose(1, 2)
-    return Films(video, shape, colour, place, way, hides, hides + hidden)
+    return Films(video, shape, colour, place, way, hides, hides + hidden, last)
 
 
 def _painted(shape: Tensor, colour: Tensor, place: Tensor, way: Tensor, height: Tensor) -> Tensor:

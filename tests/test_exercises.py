@@ -231,7 +231,8 @@ def moved(mask, order):
     (exercises.turned, lambda x, p, r: spun(x, p, r, (1, -1, 1, -1)), "the second half gets"),
     (exercises.turned, lambda x, p, r: spun(x, p, r[:1]), "each pair has its own"),
     (exercises.turned, lambda x, p, r: spun(x, p, 0 * r), "nothing is turned yet"),
-    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, 0, 0, 1)), "that stretches"),
+    (exercises.turned, lambda x, p, r: torch.cat(
+        [x[:, :3] * (p[:, None] * r).cos(), x[:, 3:] * (p[:, None] * r).sin()], 1), "stretches"),
     (exercises.turned, lambda x, p, r: x + torch.cat(
         [(p[:, None] * r).cos(), (p[:, None] * r).sin()], 1), "a wave is added"),
     (exercises.turned, lambda x, p, r: spun(x[:, [0, 2, 4, 1, 3, 5]], p, r)[:, [0, 3, 1, 4, 2, 5]],

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from minivid import wall
-from minivid.wall import FRAMES, LIGHTS, LONGEST, STRIPS, Seen, addresses, cut, films, join, read
+from minivid.wall import FRAMES, LIGHTS, LONGEST, MADE, STRIPS, cut, films, read
 
 REAL = films(range(10**6, 10**6 + 96))
 FRAME = torch.arange(FRAMES)
@@ -23,14 +23,17 @@ def test_every_kind_and_place_and_side_comes():
     many = films(range(600))
     assert len({many.caption(b) for b in range(600)}) == 2 * 6 * len(LIGHTS)
     assert (many.returns - many.hides).unique().tolist() == list(range(1, LONGEST + 1))
-    assert many.hides.min() >= 3 and many.returns.max() <= FRAMES - 2
-    assert sorted(many.way.unique().tolist()) == [-1, 1]
+    assert sorted(many.way.unique().tolist()) == [-1, 1] and 0.4 < many.last.float().mean() < 0.6
+    assert (many.returns[many.last] == FRAMES - MADE).all()
+    assert (many.hides[~many.last] == MADE).all()
 
 
-def test_a_length_can_be_asked_for():
+def test_a_length_and_which_end_is_made_can_be_asked_for():
     for hidden in (1, 7, LONGEST):
         some = films(range(20), hidden)
         assert (some.returns - some.hides == hidden).all()
+    for last in (True, False):
+        assert (films(range(20), last=last).last == last).all()
 
 
 def test_nothing_is_seen_of_a_hidden_thing():
@@ -68,25 +71,27 @@ def test_kept_and_steady_by_hand():
                            [1, 1, 1, 3]])
     place = torch.tensor([[1, 1, 1, 1], [1, 1, 2, 1], [-1, -1, -1, -1], [0, 0, 0, 0],
                           [3, 3, 3, -1]])
-    seen = Seen(shape, colour, place)
+    seen = wall.Seen(shape, colour, place)
     assert seen.kept().tolist() == [True, False, False, False, False]
     assert seen.steady().tolist() == [True, False, False, True, False]
 
 
-def test_what_is_given_is_what_comes_before_or_after():
-    begin, end = REAL.beginning().view(-1, FRAMES, STRIPS), REAL.end().view(-1, FRAMES, STRIPS)
-    for b in range(8):
-        assert (begin[b].sum(1) == STRIPS * (FRAME < REAL.returns[b])).all()
-        assert (end[b].sum(1) == STRIPS * (FRAME >= REAL.hides[b])).all()
-        both = (begin[b] * end[b])[:, 0].bool()
-        assert torch.equal(both, HIDDEN[b])
+def test_all_is_given_but_three_frames_beyond_the_hidden_ones():
+    given = REAL.given().view(-1, FRAMES, STRIPS)
+    assert torch.equal(given.amin(2), given.amax(2)) and (given[..., 0].sum(1) == 13).all()
+    assert given[..., 0][HIDDEN].all()
+    made = given[..., 0] == 0
+    assert torch.equal(made, torch.where(REAL.last[:, None], FRAME >= REAL.returns[:, None],
+                                         FRAME < REAL.hides[:, None]))
+    assert made[torch.arange(96), REAL.asked()].all()
+    assert WHOLE[torch.arange(96), REAL.asked()].all()
 
 
 def test_films_are_cut_into_strips_and_joined_again():
     patches = cut(REAL.video[:4])
     assert patches.shape == (4, FRAMES * STRIPS, 3 * 16 * 4)
-    assert torch.equal(join(patches), REAL.video[:4])
-    where = addresses()[0]
+    assert torch.equal(wall.join(patches), REAL.video[:4])
+    where = wall.addresses()[0]
     for n in (0, 3, 17, 63):
         frame, strip = where[n].long().tolist()
         piece = REAL.video[1, :, frame, :, 4 * strip : 4 * strip + 4]
@@ -94,16 +99,17 @@ def test_films_are_cut_into_strips_and_joined_again():
 
 
 def test_patches_in_which_it_is_seen():
-    seen = REAL.visible().view(-1, FRAMES, STRIPS)
+    seen, each = REAL.visible().view(-1, FRAMES, STRIPS), torch.arange(96)
     assert torch.equal(seen.amax(2) == 0, HIDDEN)
     first = torch.where(REAL.way > 0, 0, STRIPS - 1)  # it comes from the other side
-    assert seen[torch.arange(96), 0, first].all() and not seen[torch.arange(96), 0, 3 - first].any()
-    assert REAL.visible()[torch.arange(96), REAL.whole_again()].all()
-    frame = REAL.whole_again() // STRIPS
-    assert torch.equal(frame, REAL.returns + 1) and WHOLE[torch.arange(96), frame].all()
+    assert seen[each, 0, first].all() and not seen[each, 0, 3 - first].any()
+    assert seen[each, 15, 3 - first].all() and not seen[each, 15, first].any()
+    frame, strip = REAL.asked_patch() // STRIPS, REAL.asked_patch() % STRIPS
+    assert torch.equal(frame, REAL.asked()) and seen[each, frame, strip].all()
+    assert torch.equal(strip, torch.where(REAL.last, 3 - first, first))
 
 
 @pytest.mark.parametrize("frames", (1, 5))
 def test_addresses_have_any_length(frames):
-    assert addresses(frames).shape == (1, STRIPS * frames, 2)
-    assert torch.equal(addresses(frames), addresses()[:, : STRIPS * frames])
+    assert wall.addresses(frames).shape == (1, STRIPS * frames, 2)
+    assert torch.equal(wall.addresses(frames), wall.addresses()[:, : STRIPS * frames])
