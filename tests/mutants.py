@@ -91,8 +91,8 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "the causal mask is dropped": (LOOK, [
         ("minivid/layers.py", "score = score.masked_fill(~mask, -torch.inf)", "pass")]),
     "another thing comes out from behind the wall": (LOOK, [
-        ("minivid/wall.py", "(B, 3, 5, 16, 16)",
-         "(B, 3, 5, 16, 16)\n    looks[:, :, 3:] = looks.roll(1, 0)[:, :, 3:]")]),
+        ("minivid/wall.py", "dice.uniform(6, -HEIGHT, HEIGHT))",
+         "dice.uniform(6, -HEIGHT, HEIGHT))\n    looks[:, :, 3:] = looks.roll(1, 0)[:, :, 3:]")]),
     "films are painted in other colours than told": (LOOK, [
         ("minivid/wall.py", "_painted(shape, colour, place", "_painted(shape, 5 - colour, place")]),
     "captions are learnt with their colours swapped": (LOOK, [
