@@ -1,10 +1,10 @@
 """Films in which a thing goes behind a wall and comes out again, and the judge of what comes out.
 
-The smallest world that asks for memory: a ball or triangle in one of six colours stands beside a
-wall, by day, at night or in the rain; it goes behind the wall, is hidden for 1 to 10 frames, and
-comes out on the other side. Nothing in the frames between tells what it is. The three frames from
-its return on, or up to its hiding, are to be made, given all others. Each frame is cut into four
-strips, its patches.
+The smallest world that asks for memory: a ball or triangle in one of six colours comes to stand
+beside a wall, by day, at night or in the rain; it is seen for three frames, goes behind the wall,
+is hidden for 1 to 10, comes out on the other side, is seen for three, and is gone. No other frame
+tells what it is. The three frames from its return on, or up to its hiding, are to be made, given
+all others. Each frame is cut into four strips, its patches.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ STRIPS = 4  # patches of a frame, each 16 pixels high and 4 wide
 DRAWN = ("ball", "triangle")
 LIGHTS = PLACES[:3]  # by day, at night, in the rain
 LONGEST, MADE = 10, 3  # frames that a thing can be hidden; that are to be made
+SHOWN = 3  # frames in which it is seen on either side of the wall
 RADIUS, ASIDE, HEIGHT = 0.15, 0.335, 0.04  # its size; how far off the middle, aside and up
 WIDE = 0.17  # half the width of the wall; all in picture heights
 
@@ -35,9 +36,10 @@ class Films:
     """B films: video (B, 3, 16, 16, 16) in [-1, 1], and the truth about each.
 
     shape, colour and place are indices (B,); way (B,) is 1 to the right and -1 to the left; hides
-    (B,) is the first frame in which nothing of the thing is seen, and returns (B,) the first in
-    which something is again. `last` (B,) is True where the last three frames are to be made, from
-    its return on; else the first three are, up to its hiding.
+    (B,) is the first frame in which nothing of the thing is seen any more, and returns (B,) the
+    first in which something is again: it is seen in the SHOWN frames before the one, and in those
+    from the other on. `last` (B,) is True where the last three frames are to be made, from its
+    return on; else the first three are, up to its hiding.
     """
 
     video: Tensor
@@ -87,21 +89,23 @@ def films(seeds: Tensor | range, hidden: int | None = None, last: bool | None = 
     hides = torch.where(last, FRAMES - MADE - hidden, MADE)
     way = dice.choice(5, 2)[:, 0] * 2 - 1
     looks = _painted(shape, colour, place, way, dice.uniform(6, -HEIGHT, HEIGHT))
-    stage = sum((torch.arange(FRAMES) >= at[:, None]).long() for at in
-                (hides - 1, hides, hides + hidden, hides + hidden + 1))  # (B, 16), 0 to 4
+    returns = hides + hidden
+    stage = sum((torch.arange(FRAMES) >= at[:, None]).long() for at in  # (B, 16), 0 to 6
+                (hides - SHOWN, hides - 1, hides, returns, returns + 1, returns + SHOWN))
     video = looks[torch.arange(len(shape))[:, None], :, stage].transpose(1, 2)
-    return Films(video, shape, colour, place, way, hides, hides + hidden, last)
+    return Films(video, shape, colour, place, way, hides, returns, last)
 
 
 def _painted(shape: Tensor, colour: Tensor, place: Tensor, way: Tensor, height: Tensor) -> Tensor:
-    """Its five looks: beside the wall, half behind it, hidden, half out, on the other side."""
-    aside = way[:, None] * torch.tensor([-1, -0.5, 0, 0.5, 1]) * ASIDE  # (B, 5)
+    """Its looks: not there yet, beside the wall, half behind it, hidden, half out, beside it on the
+    other side, gone."""
+    aside = way[:, None] * torch.tensor([0, -1, -0.5, 0, 0.5, 1, 0]) * ASIDE  # (B, 7)
     where = torch.stack([height[:, None].expand_as(aside), aside], -1)
-    seen = torch.tensor([True, True, False, True, True])
+    seen = torch.tensor([False, True, True, False, True, True, False])
     kinds = [torch.where(seen, kind[:, None], -1).reshape(-1, 1) for kind in (shape, colour)]
-    scene = Scene(*kinds, place.repeat_interleave(5), rearrange(where, "b s yx -> (b s) 1 1 yx"),
-                  torch.full((len(where) * 5, 1, 1, 2), RADIUS), *_around(len(where) * 5))
-    return rearrange(paint(scene, FORMAT)[:, :, 0], "(b s) c h w -> b c s h w", s=5)
+    scene = Scene(*kinds, place.repeat_interleave(7), rearrange(where, "b s yx -> (b s) 1 1 yx"),
+                  torch.full((len(where) * 7, 1, 1, 2), RADIUS), *_around(len(where) * 7))
+    return rearrange(paint(scene, FORMAT)[:, :, 0], "(b s) c h w -> b c s h w", s=7)
 
 
 def _around(n: int) -> tuple[Tensor, Tensor]:
@@ -140,10 +144,12 @@ class Seen:
     place: Tensor
 
     def kept(self) -> Tensor:
-        """Films whose first and last frame show the same thing, and no other frame another: (B,)"""
+        """Films in which a thing is seen, is not, and is seen again, and no other ever: (B,)"""
         kind = torch.where(self.shape >= 0, self.shape * len(COLOURS) + self.colour, -1)
-        same = (kind == kind[:, :1]) | (kind < 0)
-        return same.all(1) & (kind[:, 0] >= 0) & (kind[:, -1] >= 0)
+        same = (kind == kind.amax(1, keepdim=True)) | (kind < 0)
+        before = torch.full_like(kind[:, :1], -1)
+        comes = (kind >= 0) & (torch.cat([before, kind[:, :-1]], 1) < 0)
+        return same.all(1) & (comes.sum(1) >= 2)
 
     def steady(self) -> Tensor:
         """Films that are in one place from the first frame to the last: (B,)"""

@@ -86,6 +86,13 @@ def spun(x, places, rates, signs=(1, -1, 1, 1)):
                       k * a * angle.sin() + m * b * angle.cos()], 1)
 
 
+def turned_in_place(x, angle):
+    a, b = x.chunk(2, 1)
+    x[:, :3] = a * angle.cos() - b * angle.sin()
+    x[:, 3:] = a * angle.sin() + b * angle.cos()
+    return x
+
+
 def moved(mask, order):
     return mask[:, :, order][..., order]
 
@@ -238,6 +245,10 @@ def moved(mask, order):
     (exercises.turned, lambda x, p, r: spun(x[:, [0, 2, 4, 1, 3, 5]], p, r)[:, [0, 3, 1, 4, 2, 5]],
      "channels k and k + d / 2"),
     (exercises.turned, lambda x, p, r: spun(x, p * r, 1), "stopped with RuntimeError"),
+    (exercises.turned, lambda x, p, r: spun(x, torch.arange(7.0), r), "that counts the rows"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r).unflatten(1, (2, 3)).mT.flatten(1),
+     "one after the other again"),
+    (exercises.turned, lambda x, p, r: turned_in_place(x, p[:, None] * r), "needs the old a"),
     (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], moved(m, o)),
      "still in the new order"),
     (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], moved(m, o))[:, o],
@@ -257,6 +268,10 @@ def moved(mask, order):
     (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], None)[:, o.argsort()],
      "hand the mask on"),
     (exercises.other_order, lambda n, x, p, m, o: n(x, p, m), "without any shuffling"),
+    (exercises.other_order, lambda n, x, p, m, o: (n(x[:, o], p[:, o], moved(m, o)), n(x, p, m))[1],
+     "without any shuffling"),
+    (exercises.other_order,
+     lambda n, x, p, m, o: n(x[:, o], p[:, o], m[:, :, o, o])[:, o.argsort()], "single places"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]),
      "places in the row"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]) / r,
@@ -282,3 +297,12 @@ def moved(mask, order):
 ])  # fmt: skip
 def test_typical_wrong_answers_get_their_hint(check, wrong, hint):
     assert said(check, wrong).startswith("hint: ") and hint in said(check, wrong)
+
+
+def test_queries_just_long_enough_are_right():
+    def exact(keys, share=0.99):
+        least = 12**0.5 * torch.tensor(share / (1 - share) * (len(keys) - 1)).log()
+        return least * torch.cat([keys[:1], keys[:-1]])
+
+    assert said(exercises.word_before, exact) == "right"
+    assert "98.5%" in said(exercises.word_before, lambda keys: exact(keys, 0.985))
