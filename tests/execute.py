@@ -37,11 +37,12 @@ def refresh_opening(book) -> None:
     for output in shown[0].outputs if shown else []:
         film = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
         side = film.width // 8
-        frames = [frame.convert("RGB").crop((0, 0, film.width, side + 5)).quantize(128)
-                  for frame in ImageSequence.Iterator(film)]
+        frames, lasts = zip(*[  # equal frames are stored as one that lasts longer
+            (frame.convert("RGB").crop((0, 0, film.width, side + 5)).quantize(128),
+             frame.info.get("duration", 125)) for frame in ImageSequence.Iterator(film)])
         data = io.BytesIO()
         frames[-1].save(data, "PNG", save_all=True, append_images=frames, default_image=True,
-                        duration=film.info.get("duration", 125), loop=0)
+                        duration=lasts, loop=0)
         png = base64.b64encode(data.getvalue()).decode()
         book.cells[0].attachments = {"opening.png": {"image/png": png}}
 

@@ -21,6 +21,7 @@ BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipy
 FRAMES = "course/03_frames.ipynb"
 COST = "course/04_cost.ipynb"
 LATENTS = "course/05_latents.ipynb"
+LOOK = "course/06_transformers.ipynb"
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
         ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
@@ -103,6 +104,27 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
         ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
     "no bit is flipped where latents are nudged": (LATENTS, [
         ("minivid/forms.py", "data[at] ^ 1", "data[at] ^ 0")]),
+    "attention adds up over those who look": (LOOK, [
+        ("minivid/layers.py", "score.softmax(-1).to(v.dtype) @ v",
+         "score.softmax(-2).to(v.dtype) @ v")]),
+    "attention prefers what fits least": (LOOK, [
+        ("minivid/layers.py", "score = q @ k.mT  #", "score = -q @ k.mT  #")]),
+    "attention knows no positions": (LOOK, [
+        ("minivid/layers.py", "return angle.cos(), angle.sin()",
+         "return torch.ones_like(angle), torch.zeros_like(angle)")]),
+    "the causal mask is dropped": (LOOK, [
+        ("minivid/layers.py", "score = score.masked_fill(~mask, -torch.inf)", "pass")]),
+    "another thing comes out from behind the wall": (LOOK, [
+        ("minivid/wall.py", "dice.uniform(6, -HEIGHT, HEIGHT))",
+         "dice.uniform(6, -HEIGHT, HEIGHT))\n    looks[:, :, 3:] = looks.roll(1, 0)[:, :, 3:]")]),
+    "films are painted in other colours than told": (LOOK, [
+        ("minivid/wall.py", "_painted(shape, colour, place", "_painted(shape, 5 - colour, place")]),
+    "captions are learnt with their colours swapped": (LOOK, [
+        (LOOK, "torch.cat([words[some], album.swapped(words[some])])",
+         "torch.cat([album.swapped(words[some]), words[some]])")]),
+    "patches of films are cut in another order": (LOOK, [
+        ("minivid/wall.py", '"b c f h (s w) -> b (f s) (c h w)"',
+         '"b c f h (s w) -> b (s f) (c h w)"')]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
@@ -127,6 +149,8 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
     LATENTS: [("2**{} + torch", 40, 41, 42), ("manual_seed({})", 0, 50, 60),
               ("manual_seed({})", 4, 51, 61), ("manual_seed({})", 5, 52, 62),
               ("manual_seed({})", 7, 53, 63), ("seed={}", 0, 1, 2)],
+    LOOK: [("manual_seed({})", 7, 31, 32), ("manual_seed({})", 8, 41, 42),
+           ("manual_seed({})", 9, 51, 52), ("seed={}", 0, 1, 2)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],
 }

@@ -29,6 +29,7 @@ CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "03_frames": ("smoothness", "handed_on", "going_on"),
           "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
           "05_latents": ("times_fewer", "decibels", "spend"),
+          "06_transformers": ("word_before", "turned", "other_order"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
 
@@ -88,6 +89,24 @@ def kept(known, other, k=2):
 def slope(x, y):
     x, y = x - x.mean(), y - y.mean()
     return (x * y).sum() / (x**2).sum()
+
+
+def spun(x, places, rates, signs=(1, -1, 1, 1)):
+    (a, b), angle = x.chunk(2, 1), places[:, None] * rates
+    i, j, k, m = signs
+    return torch.cat([i * a * angle.cos() + j * b * angle.sin(),
+                      k * a * angle.sin() + m * b * angle.cos()], 1)
+
+
+def turned_in_place(x, angle):
+    a, b = x.chunk(2, 1)
+    x[:, :3] = a * angle.cos() - b * angle.sin()
+    x[:, 3:] = a * angle.sin() + b * angle.cos()
+    return x
+
+
+def moved(mask, order):
+    return mask[:, :, order][..., order]
 
 
 @pytest.mark.parametrize("check, wrong, hint", [
@@ -265,6 +284,51 @@ def slope(x, y):
     (exercises.spend, lambda a, b: (2, 12, 9), "side divides 16"),
     (exercises.spend, lambda a, b: (8, 16, 64), "try every `frames`"),
     (exercises.spend, lambda a, b: lost(a, (8, 16, 64), b), "three whole numbers"),
+    (exercises.word_before, lambda k: torch.cat([k[:1], k[:-1]]), "make the queries longer"),
+    (exercises.word_before, lambda k: 40 * k.roll(1, 0), "right but for the first word"),
+    (exercises.word_before, lambda k: 40 * torch.cat([k[1:], k[-1:]]), "at the word after"),
+    (exercises.word_before, lambda k: 40 * k, "each looks at itself"),
+    (exercises.word_before, lambda k: 40 * k.flip(0), "the key of the word before"),
+    (exercises.word_before, lambda k: (k @ k.T).roll(1, 0), "its shape is (6, 6), not (6, 12)"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, 1, -1, 1)), "the other way round"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, 1, 1, 1)), "one sign is wrong"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r, (1, -1, 1, -1)), "the second half gets"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r[:1]), "each pair has its own"),
+    (exercises.turned, lambda x, p, r: spun(x, p, 0 * r), "nothing is turned yet"),
+    (exercises.turned, lambda x, p, r: torch.cat(
+        [x[:, :3] * (p[:, None] * r).cos(), x[:, 3:] * (p[:, None] * r).sin()], 1), "stretches"),
+    (exercises.turned, lambda x, p, r: x + torch.cat(
+        [(p[:, None] * r).cos(), (p[:, None] * r).sin()], 1), "a wave is added"),
+    (exercises.turned, lambda x, p, r: spun(x[:, [0, 2, 4, 1, 3, 5]], p, r)[:, [0, 3, 1, 4, 2, 5]],
+     "channels k and k + d / 2"),
+    (exercises.turned, lambda x, p, r: spun(x, p * r, 1), "stopped with RuntimeError"),
+    (exercises.turned, lambda x, p, r: spun(x, torch.arange(7.0), r), "that counts the rows"),
+    (exercises.turned, lambda x, p, r: spun(x, p, r).unflatten(1, (2, 3)).mT.flatten(1),
+     "one after the other again"),
+    (exercises.turned, lambda x, p, r: turned_in_place(x, p[:, None] * r), "needs the old a"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], moved(m, o)),
+     "still in the new order"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], moved(m, o))[:, o],
+     "order.argsort()"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p, moved(m, o))[:, o.argsort()],
+     "places must travel"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], m)[:, o.argsort()],
+     "mask must travel too, on both"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], m[..., o])[:, o.argsort()],
+     "rows, who looks"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], m[:, :, o])[:, o.argsort()],
+     "who looks, and at whom"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p, m)[:, o.argsort()],
+     "their places and the mask must travel"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x, p[:, o], moved(m, o))[:, o.argsort()],
+     "the tokens themselves were not shuffled"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x[:, o], p[:, o], None)[:, o.argsort()],
+     "hand the mask on"),
+    (exercises.other_order, lambda n, x, p, m, o: n(x, p, m), "without any shuffling"),
+    (exercises.other_order, lambda n, x, p, m, o: (n(x[:, o], p[:, o], moved(m, o)), n(x, p, m))[1],
+     "without any shuffling"),
+    (exercises.other_order,
+     lambda n, x, p, m, o: n(x[:, o], p[:, o], m[:, :, o, o])[:, o.argsort()], "single places"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]),
      "places in the row"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]) / r,
@@ -290,3 +354,12 @@ def slope(x, y):
 ])  # fmt: skip
 def test_typical_wrong_answers_get_their_hint(check, wrong, hint):
     assert said(check, wrong).startswith("hint: ") and hint in said(check, wrong)
+
+
+def test_queries_just_long_enough_are_right():
+    def exact(keys, share=0.99):
+        least = 12**0.5 * torch.tensor(share / (1 - share) * (len(keys) - 1)).log()
+        return least * torch.cat([keys[:1], keys[:-1]])
+
+    assert said(exercises.word_before, exact) == "right"
+    assert "98.5%" in said(exercises.word_before, lambda keys: exact(keys, 0.985))

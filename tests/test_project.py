@@ -23,7 +23,7 @@ FLOORS = [floor.split() for floor in (
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset "
     "linear forms",
     "world guidance transformer convnet sampling track hear pictures estimate",
-    "train presets leftover show moving frames pairing album squeeze",
+    "train presets leftover show moving frames pairing album squeeze wall",
     "pool verify chooser",
     "compression course variety sync probe",
     "recipes ball",
