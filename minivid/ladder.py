@@ -30,10 +30,9 @@ from .paint import ClipFormat
 from .runs import steps_in
 from .train import Training
 from .transformer import Transformer
-from .world import script
 
 Tensor = torch.Tensor
-SECONDS, PROMPTS = 45.0, 96
+SECONDS, PROMPTS = 70.0, 96
 COLUMNS = ("rung", "seed", "seconds", "steps", "as asked", "kept", "wide", "tall")
 
 
@@ -42,7 +41,6 @@ class Rung:
     """How a machine is trained: the whole one, unless something is said."""
 
     clips: int = 3072
-    varied: bool = True  # False: each thing in one colour only
     share: float = 1.0  # of the time
     plain: bool = False  # AdamW, the last weights, no distances to the edges
     convolution: bool = False
@@ -55,7 +53,6 @@ WIDE, TALL = (1, 1.5), (1.5, 1)
 LADDER = {
     "the whole machine": Rung(),
     "64 clips, not 3,072": Rung(clips=64),
-    "one colour for each thing, not three": Rung(varied=False),
     "a quarter of the time": Rung(share=0.25),
     "older training: AdamW, last weights, no edges": Rung(plain=True, lr=4e-3),
     "a convolution, no transformer": Rung(convolution=True, lr=6e-3),
@@ -117,12 +114,9 @@ def learnt_from(rung: Rung, machine: Machine) -> list[little.Clips]:
     """The clips that a rung learns from, encoded; a list for each of its formats."""
     parts, formats = [], list(dict.fromkeys(rung.formats))
     for n, shape in enumerate(formats):
-        fmt, each = format_of(machine, shape), rung.clips // len(formats)
-        which = little.seeds(3 * each, fmt, n << 20)
-        if not rung.varied:
-            truth = script(which, fmt, little.KNOBS)[1]
-            which = which[truth.shape[:, 0] == truth.colour[:, 0]]  # red balls, yellow boxes
-        parts.append(little.encoded(machine, which[:each], fmt))
+        fmt = format_of(machine, shape)
+        which = little.seeds(rung.clips // len(formats), fmt, n << 20)
+        parts.append(little.encoded(machine, which, fmt))
     return [parts[formats.index(shape)] for shape in rung.formats]
 
 
@@ -190,7 +184,7 @@ def climb(seeds: int = 3, seconds: float = SECONDS, prompts: int = PROMPTS,
         found = judge(machine, net, prompts)
         row = {"rung": name, "seed": seed, "seconds": round(took, 1), "steps": steps,
                "as asked": found["as asked"], "kept": found["kept"]}
-        row |= {format: judge(machine, net, prompts // 2, shape)["as asked"]
+        row |= {format: judge(machine, net, prompts // 3, shape)["as asked"]
                 for format, shape in (("wide", WIDE), ("tall", TALL))}
         rows.append({key: round(x, 4) if isinstance(x, float) else x for key, x in row.items()})
         record(rows, path)

@@ -14,7 +14,7 @@ SHADE = (0.75, 0.55)  # how bright the top and the side of a patch are
 
 
 def block(video: Tensor, packing: Packing, alt: str, scale: int = 4, gap: int = 6,
-          apart: int = 228) -> Picture:
+          apart: int = 240) -> Picture:
     """A film (3, F, H, W) as a block: across and down as seen, time going back, to the upper right.
 
     It is cut where its patches are, `gap` pixels apart, in time `apart`; each patch bears its

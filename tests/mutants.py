@@ -20,6 +20,7 @@ BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipy
                         "course/08_sound.ipynb")
 FRAMES = "course/03_frames.ipynb"
 COST = "course/04_cost.ipynb"
+PATCHES = "course/07_latent_diffusion_transformer.ipynb"
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
         ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
@@ -79,6 +80,19 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "the bill's film takes half of its steps": (COST, [
         ("minivid/sampling.py", "torch.linspace(0, 1, steps + 1)",
          "torch.linspace(0, 1, (steps + 1) // 2 + 1)")]),
+    "the velocity of patches has the wrong sign": (PATCHES, [
+        ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
+    "patches are joined with rows and columns swapped": (PATCHES, [
+        ("minivid/tokens.py", '"b (f h w) (c p q) -> b c f (h p) (w q)"',
+         '"b (f h w) (c q p) -> b c f (h p) (w q)"')]),
+    "patches have shuffled addresses": (PATCHES, [
+        ("minivid/transformer.py", "self.rotary(layout.positions)",
+         "self.rotary(layout.positions[:, torch.randperm(layout.positions.shape[1])])")]),
+    "red patches are painted blue": (PATCHES, [
+        ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
+         "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]")]),
+    "patches are shown with other films' words": (PATCHES, [
+        ("minivid/little.py", "Condition(self.text[rows]", "Condition(self.text[rows.roll(1)]")]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
@@ -100,6 +114,9 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
             ("manual_seed({})", 7, 31, 32), ("manual_seed({})", 8, 41, 42)],
     FRAMES: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2)],
     COST: [("seed={}", 0, 1, 2), ("[asked], [{}]", 0, 1, 2)],
+    PATCHES: [("manual_seed({})", 0, 11, 12), ("seed={}", 0, 1, 2), ("seed={}", 7, 31, 32),
+              ("manual_seed({})", 5, 51, 52), ("prompts, {})", 70, 170, 270),
+              (":8], {}, fmt", 80, 180, 280), ("told, {})", 90, 190, 290)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],
 }
