@@ -32,7 +32,7 @@ from .train import Training
 from .transformer import Transformer
 
 Tensor = torch.Tensor
-SECONDS, PROMPTS = 70.0, 96
+SECONDS, PROMPTS = 60.0, 96
 COLUMNS = ("rung", "seed", "seconds", "steps", "as asked", "kept", "wide", "tall")
 
 
@@ -52,7 +52,7 @@ class Rung:
 WIDE, TALL = (1, 1.5), (1.5, 1)
 LADDER = {
     "the whole machine": Rung(),
-    "64 clips, not 3,072": Rung(clips=64),
+    "32 clips, not 3,072": Rung(clips=32),
     "a quarter of the time": Rung(share=0.25),
     "older training: AdamW, last weights, no edges": Rung(plain=True, lr=4e-3),
     "a convolution, no transformer": Rung(convolution=True, lr=6e-3),
