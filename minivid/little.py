@@ -49,10 +49,10 @@ def machine(whole: Machine) -> Machine:
     return replace(whole, preset=size_of(whole.preset), ear=None)
 
 
-def seeds(n: int, fmt: ClipFormat, first: int = 0, knobs: Knobs = KNOBS) -> Tensor:
+def seeds(n: int, fmt: ClipFormat, first: int = 0) -> Tensor:
     """n seeds, from `first` on, of clips whose thing is large and, if it moves, quick: (n,)"""
     some = first + torch.arange(5 * n + 64)  # three in ten are
-    truth = script(some, fmt, knobs)[1]
+    truth = script(some, fmt, KNOBS)[1]
     return some[(truth.size[:, 0] > 0) & (truth.speed[:, 0] != 0)][:n]
 
 
@@ -82,9 +82,9 @@ class Clips:
 
 
 @torch.no_grad()
-def encoded(machine: Machine, which: Tensor, fmt: ClipFormat, knobs: Knobs = KNOBS) -> Clips:
+def encoded(machine: Machine, which: Tensor, fmt: ClipFormat) -> Clips:
     """The clips with these seeds (n,), encoded once by the machine's autoencoder and words."""
-    pool = Pool(machine.autoencoder, None, machine.preset, fmt, which, machine.device, knobs=knobs)
+    pool = Pool(machine.autoencoder, None, machine.preset, fmt, which, machine.device, knobs=KNOBS)
     text, mask = machine.link.encode(pool.captions)
     longest = int(mask.sum(1).max())
     return Clips(pool.tokens, text[:, :longest], mask[:, :longest], pool.packing)
@@ -98,21 +98,14 @@ def loss(model, clips: Clips, dice: torch.Generator, batch: int = BATCH) -> Tens
     return flow_loss(model, clean, given, t, generator=dice)
 
 
-def loss_at_once(model, clips: Clips, dice: torch.Generator, batch: int = BATCH) -> Tensor:
-    """Regression: the whole film from its words alone, in one step from nothing (all 0)."""
-    rows = torch.randint(len(clips.tokens), (batch,), generator=dice)
-    clean, given = clips.some(rows)
-    return flow_loss(model, clean, given, torch.zeros(batch), torch.zeros_like(clean))
-
-
-def learn(net: nn.Module, loss: Callable, steps: int, seed: int = 0, at: tuple[int, ...] = (),
-          look: Callable = print) -> tuple[nn.Module, float]:
+def learn(net: nn.Module, loss: Callable, steps: int, seed: int = 0, lr: float = LR,
+          at: tuple[int, ...] = (), look: Callable = print) -> tuple[nn.Module, float]:
     """Train `net` by `loss(net, dice)`: one with its averaged weights, and the loss at the end.
 
     After the steps `at`, look(step, best) is called with the weights averaged until then.
     """
     best, losses = deepcopy(net), []
-    training = Training(net, lambda model, step, dice: loss(model, dice), steps, LR, seed, EMA)
+    training = Training(net, lambda model, step, dice: loss(model, dice), steps, lr, seed, EMA)
     for now in training.fit():
         losses.append(now.loss)
         if now.step in (*at, steps):
