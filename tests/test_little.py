@@ -105,7 +105,7 @@ def test_learning_learns_and_looks_on_the_way():
         return ((net(clips.tokens, None, None) - 1) ** 2).mean()
 
     net, end = little.learn(Net(), loss, 300, at=(10, 300), look=lambda *a: seen.append(
-        (a[0], float(a[1].weight.mean()))))
+        (a[0], float(a[1].weight.detach().mean()))))
     assert [step for step, _ in seen] == [10, 300] and seen[0][1] < seen[1][1]
     assert 0.7 < net.weight.mean() < 1.1 and end < 0.1
 
