@@ -54,7 +54,7 @@ LADDER = {
     "the whole machine": Rung(),
     "32 clips, not 3,072": Rung(clips=32),
     "a quarter of the time": Rung(share=0.25),
-    "older training: AdamW, last weights, no edges": Rung(plain=True, lr=4e-3),
+    "older training, last weights, edges not told": Rung(plain=True, lr=4e-3),
     "a convolution, no transformer": Rung(convolution=True, lr=6e-3),
     "pixels, no latents": Rung(pixels=True),
     "three formats, not squares alone": Rung(formats=((1, 1), WIDE, (1, 1), TALL)),

@@ -137,6 +137,12 @@ def films(machine: Machine, net, prompts: list[str], packing: Packing, **options
     return machine.to_video(last.x_t, packing)
 
 
+def as_asked(video: Tensor, prompts: list[str], fps: float = 8) -> list[int]:
+    """Which films (B, 3, F, H, W) have all that their prompts name, and nothing else: their rows."""
+    right = verify.score(verify.read(video, fps), prompts).together
+    return [row for row, ok in enumerate(right) if ok]
+
+
 def measure(video: Tensor, prompts: list[str], fps: float = 8) -> dict[str, float]:
     """How good films (B, 3, F, H, W) are, held against their prompts, each from 0 to 1.
 

@@ -1,4 +1,4 @@
-"""Lesson 07: a patch's place in the row, cut and join by hand, addresses, and a shuffled row."""
+"""Lesson 07: a patch's number in the row, cut and join by hand, addresses, and a shuffled row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tensor = torch.Tensor
 
 @exercise
 def number_of(function: Callable) -> str | None:
-    """number_of(slab, row, column, down, across): a patch's place in the row of tokens."""
+    """number_of(slab, row, column, down, across): a patch's number in the row of tokens."""
     for slab, row, column, down, across in ((0, 1, 2, 3, 5), (2, 1, 0, 3, 5), (1, 2, 3, 4, 6)):
         answer = answer_of(function, slab, row, column, down, across)
         truth = (slab * down + row) * across + column
@@ -30,6 +30,8 @@ def number_of(function: Callable) -> str | None:
             "time comes first: all patches of a slab, then the next slab":
                 (row * across + column) * 3 + slab,
             "a slab has down * across patches": (slab + row) * across + column,
+            "use `down` and `across` as given: slabs are not always of 4 x 4 patches":
+                slab * 16 + row * 4 + column,
             "count from 0: before the first patch there is none": truth + 1,
         }
         fault = first_of(torch.tensor(float(answer)), torch.tensor(float(truth)),
@@ -52,6 +54,10 @@ def join(function: Callable) -> str | None:
         faults = {
             "the numbers lie as in the row of tokens: permute before you reshape":
                 tokens.reshape(2, c, f, h, w),
+            "a token's numbers are a patch's, not one channel's: permute before you reshape":
+                tokens.transpose(1, 2).reshape(latents.shape),
+            "those are `cut`'s numbers: going back takes others":
+                cells.permute(0, 2, 3, 5, 1, 4, 6).reshape(latents.shape),
             "a patch's numbers are channel, row, column: view(..., C, p, p), not (..., p, p, C)":
                 tokens.view(2, f, h // p, w // p, p, p, c).permute(0, 6, 1, 2, 4, 3, 5)
                 .reshape(latents.shape),
@@ -86,6 +92,11 @@ def middles(function: Callable) -> str | None:
             "that is when the first frame of each slab is shown: take the middle of its frames":
                 (slabs * group - group + 1).clamp(min=0) / fps,
             "the first slab is frame 0 alone, at 0 s": (slabs * group - (group - 1) / 2) / fps,
+            "use `group` as given, not 4": (slabs * 4 - 1.5).clamp(min=0) / fps,
+            "use `group` as given: half of what is left of it is not always 1.5":
+                (slabs * group - 1.5).clamp(min=0) / fps,
+            "use `fps` as given, not 8": truth * fps / 8,
+            "use `group` and `fps` as given, not 4 and 8": (slabs * 4 - 1.5).clamp(min=0) / 8,
             "the first slab is frame 0 alone, so slab 1 begins with frame 1":
                 (slabs * group + (group - 1) / 2) / fps,
         }
@@ -101,7 +112,7 @@ def middles(function: Callable) -> str | None:
 def reordered(function: Callable) -> str | None:
     """reordered(model, x_t, t, given, order): the velocity, asked with the row in another order.
 
-    Token `order[n]` is put in place n, with its address; the answer is in the old order again.
+    Token `order[n]` comes n-th, with its address; the answer is in the old order again.
     """
     packing = Packing(ClipFormat(24, 36, 9), dim=8)
     torch.manual_seed(30)
@@ -123,8 +134,12 @@ def reordered(function: Callable) -> str | None:
     tried = [x for x, _ in asked]  # what the learner asked with
     back = order.argsort()
     plain = model(x_t, t, given)
-    moved = replace(given, layout=replace(given.layout,
-                                          positions=given.layout.positions[:, order]))
+
+    def readdressed(order: Tensor) -> Condition:
+        positions = given.layout.positions[:, order]
+        return replace(given, layout=replace(given.layout, positions=positions))
+
+    moved = readdressed(order)
     faults = {
         "the addresses stayed where they were: they must move with their tokens":
             model(x_t[:, order], t, given)[:, back],
@@ -134,10 +149,20 @@ def reordered(function: Callable) -> str | None:
             model(x_t[:, order], t, given),
         "the answer is still in the new order: undo it with order.argsort()":
             plain[:, order],
+        "that is the order undone, not `order`: token order[n] comes n-th, so x_t[:, order]":
+            plain[:, back],
+        "the answer is still in the new order, and its addresses go by another: both take `order`":
+            model(x_t[:, order], t, readdressed(back)),
+        "addresses go by `order` as well: order.argsort() is for the answer alone":
+            model(x_t[:, order], t, readdressed(back))[:, back],
+        "only the addresses were moved: the tokens must move with them, and the answer back":
+            model(x_t, t, moved),
         "that applies the order twice; order.argsort() undoes it": plain[:, order][:, order],
     }
     fault = first_of(answer, plain, faults,
                      "move x_t[:, order] and the layout's positions[:, order]; then undo it")
-    if fault is None and not any(same(x, x_t[:, order]) for x in tried):
+    if fault is None and any(same(x, x_t) for x in tried):
         return "that asks with the row in its old order: put x_t[:, order] in"
+    if fault is None and not all(same(x, x_t[:, order]) for x in tried):
+        return "that asks in another order than `order`: put x_t[:, order] in"
     return fault
