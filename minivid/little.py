@@ -138,7 +138,7 @@ def films(machine: Machine, net, prompts: list[str], packing: Packing, **options
 
 
 def as_asked(video: Tensor, prompts: list[str], fps: float = 8) -> list[int]:
-    """Which films (B, 3, F, H, W) have all that their prompts name, and nothing else: their rows."""
+    """Which films (B, 3, F, H, W) have all that their prompts name, and nothing else."""
     right = verify.score(verify.read(video, fps), prompts).together
     return [row for row, ok in enumerate(right) if ok]
 

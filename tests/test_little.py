@@ -52,6 +52,9 @@ def test_real_films_are_as_asked_and_broken_ones_are_not():
     assert shuffled["light"] == 1 and shuffled["smooth"] < 0.2
     wrong = little.measure(clips.video, clips.caption[1:] + clips.caption[:1])
     assert wrong["as asked"] <= 0.2 and wrong["kept"] == 1
+    assert little.as_asked(clips.video, clips.caption) == list(range(24))
+    swapped = [*clips.caption[1:3], *clips.caption[2:]]
+    assert little.as_asked(clips.video, swapped) == [*range(2, 24)]
 
 
 @pytest.fixture
