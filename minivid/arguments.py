@@ -126,6 +126,8 @@ def bench_flags(add) -> None:
         "prompts are then obeyed")
     add("--ingredients", action="store_true", help="train small networks, each without one "
         "ingredient, with three seeds, and write data/ingredients.csv")
+    add("--ladder", action="store_true", help="train small machines, each without one rung, for as "
+        "long, with three seeds, and write data/ladder.csv; rows that stand there are kept")
     add("--minutes", type=above_zero, default=10, help="of the speedrun (default: 10)")
     add("--json", action="store_true", help="print the figures as JSON")
 

@@ -74,14 +74,23 @@ def bench(args: argparse.Namespace) -> int:
     from minivid.generate import Machine
 
     say = note if args.json else print
-    if args.ingredients and args.speedrun:
-        raise MinividError("Ask for --ingredients or for --speedrun, one at a time.")
+    if args.ingredients + args.speedrun + args.ladder > 1:
+        raise MinividError("Ask for --ingredients, --ladder or --speedrun, one at a time.")
     if args.ingredients:
         from minivid import ingredients
 
         rows = ingredients.compare(preset=args.preset, say=say)
         print(json.dumps(rows, indent=1) if args.json else ingredients.table(rows))
         ingredients.record(rows)
+        return 0
+    if args.ladder:
+        from minivid import ladder
+
+        for row in ladder.climb(preset=args.preset):
+            say(f"{row['rung']}, seed {row['seed']}: {row['as asked']:.0%} as asked after "
+                f"{row['seconds']:.0f} s")
+        rows = ladder.stored()
+        print(json.dumps(rows, indent=1) if args.json else ladder.table(rows))
         return 0
     if args.speedrun:
         figures = stopwatch.speedrun(args.minutes, preset=args.preset, say=say)

@@ -54,12 +54,13 @@ def clean_guess(x_t: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
     return x_t + (1 - spread(t, x_t)) * velocity
 
 
-def velocity_to(guess: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+def velocity_to(guess: Tensor, x_t: Tensor, t: Tensor, least: float = 0.02) -> Tensor:
     """The direction from `x_t` to a `guess` of the clean signal: `clean_guess` solved for it.
 
-    For networks that answer with the guess. Within 0.02 of t = 1 the way left counts as 0.02.
+    For networks that answer with the guess. Within `least` of t = 1 the way left counts as `least`:
+    what is asked for there is how the signal looks so far ahead.
     """
-    return (guess - x_t) / (1 - spread(t, x_t)).clamp(min=0.02)
+    return (guess - x_t) / (1 - spread(t, x_t)).clamp(min=least)
 
 
 def shifted(t: Tensor, shift: float = 1.0) -> Tensor:

@@ -42,13 +42,17 @@ def seeds_for(step: int, batch: int, seed: int) -> Tensor:
 
 
 class Pool:
-    """Clips as tokens with their captions, encoded once; their sound too where `ear` is given."""
+    """Clips as tokens with their captions, encoded once; their sound too where `ear` is given.
+
+    The clips are of the kind `knobs`, or as the preset's networks are taught.
+    """
 
     def __init__(self, autoencoder: Autoencoder, ear: SoundAutoencoder | None, preset: Preset,
-                 fmt: ClipFormat, seeds: Tensor, device, progress=None):
+                 fmt: ClipFormat, seeds: Tensor, device, progress=None,
+                 knobs: Knobs | None = None):
         self.packing, tokens, self.captions = preset.packing(fmt, ear is not None), [], []
         for part in seeds.split(64):
-            clip = film(part, fmt, taught(preset), device, sound=ear is not None)
+            clip = film(part, fmt, knobs or taught(preset), device, sound=ear is not None)
             with torch.no_grad(), autocast(device):
                 latents = autoencoder.encode(clip.video)
                 sound = ear.encode(clip.audio) if ear else None

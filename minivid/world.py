@@ -21,15 +21,16 @@ from .speech import Speech, mouth, speech, voice
 
 Tensor = torch.Tensor
 KNOWN = {"split": ("train", "pairs", "triples", "all"), "cast": ("any", "one", "two"),
-         "actions": g.ACTIONS, "phrasings": ("train", "held out"), "style": ("flat", "ink")}
+         "shapes": g.SHAPES[: g.FACE], "colours": g.COLOURS, "actions": g.ACTIONS,
+         "places": g.PLACES, "phrasings": ("train", "held out"), "style": ("flat", "ink")}
 
 
 @dataclass(frozen=True)
 class Knobs:
     """What a lesson may turn: how much captions tell, how many distinct clips, and so on.
 
-    An action that stands in `actions` twice is taken twice as often; "says", of the face, stands
-    there only if asked for. Raises `FormatError` for values that cannot be.
+    What stands in `shapes`, `colours`, `actions` or `places` twice is taken twice as often; "says",
+    of the face, stands there only if asked for. Raises `FormatError` for values that cannot be.
     """
 
     split: str = "train"  # "train", "pairs" or "triples" never seen in training, "all"
@@ -37,7 +38,10 @@ class Knobs:
     richness: float = 1.0  # 1: captions as in training; 0: they tell nothing ("something")
     distinct: int | None = None  # that many different clips, again and again
     hidden: float = 0.0  # seconds more behind the wall (needs a wide enough frame)
+    shapes: tuple[str, ...] = g.SHAPES[: g.FACE]
+    colours: tuple[str, ...] = g.COLOURS
     actions: tuple[str, ...] = g.WORDLESS
+    places: tuple[str, ...] = g.PLACES
     phrasings: str = "train"  # or "held out"
     style: str = "flat"  # or "ink"
 
@@ -47,8 +51,10 @@ class Knobs:
             for one in value if isinstance(value, tuple) else (value,):
                 if one not in known:
                     raise FormatError(f"{name} is {one!r}; it can be {', '.join(known)}.")
-        if not self.actions or not 0 <= self.richness <= 1:
-            raise FormatError("Knobs need one or more actions, and a richness from 0 to 1.")
+        lists = (self.shapes, self.colours, self.actions, self.places)
+        if not all(lists) or not 0 <= self.richness <= 1:
+            raise FormatError("Knobs need one or more shapes, colours, actions and places, and a "
+                              "richness from 0 to 1.")
 
 
 @dataclass
@@ -130,20 +136,24 @@ DRESSED, ACTING, TRIPLE, SAYING = _novel_tables()
 def _cast(dice: Dice, knobs: Knobs) -> dict[str, Tensor]:
     """Draw actors and places: of many independent draws the first one that the split allows."""
     rounds = 32 if knobs.split in ("train", "all") else 256
-    doing = [g.ACTIONS.index(a) for a in knobs.actions]
+
+    def one_of(field: int, words: tuple[str, ...], known: tuple[str, ...]) -> Tensor:
+        among = torch.tensor([known.index(word) for word in words])
+        return among[dice.choice(field, len(words), rounds)]  # (B, rounds)
+
     two = dice.integers(0)[:, 0] < 2**30 if knobs.cast == "any" else \
         torch.full((len(dice.seeds),), knobs.cast == "two")
-    paired = [a for a in doing if g.ACTIONS[a] in g.PAIRED]
+    paired = tuple(a for a in knobs.actions if a in g.PAIRED)
     if knobs.cast != "one" and not paired:
         raise FormatError(f"Two actors can only be among: {', '.join(g.PAIRED)}.")
-    place = dice.choice(1, 4, rounds)
+    place = one_of(1, knobs.places, g.PLACES)
     draw = {"place": place}
     for i in range(2):
-        shape, colour = dice.choice(10 + i, 6, rounds), dice.choice(20 + i, 6, rounds)
-        alone = torch.tensor(doing)[dice.choice(30 + i, len(doing), rounds)]
+        shape = one_of(10 + i, knobs.shapes, g.SHAPES)
+        colour = one_of(20 + i, knobs.colours, g.COLOURS)
+        alone = one_of(30 + i, knobs.actions, g.ACTIONS)
         if paired:
-            inlane = torch.tensor(paired)[dice.choice(40 + i, len(paired), rounds)]
-            alone = torch.where(two[:, None], inlane, alone)
+            alone = torch.where(two[:, None], one_of(40 + i, paired, g.ACTIONS), alone)
         shape = torch.where(alone == g.SAYS, g.FACE, shape)
         draw |= {f"shape{i}": shape, f"colour{i}": colour, f"action{i}": alone}
     said = torch.stack([dice.choice(60 + n, 6, rounds) for n in range(3)], -1)  # (B, rounds, 3)

@@ -22,6 +22,7 @@ FRAMES = "course/03_frames.ipynb"
 COST = "course/04_cost.ipynb"
 LATENTS = "course/05_latents.ipynb"
 LOOK = "course/06_transformers.ipynb"
+PATCHES = "course/07_latent_diffusion_transformer.ipynb"
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
         ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
@@ -125,6 +126,19 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "patches of films are cut in another order": (LOOK, [
         ("minivid/wall.py", '"b c f h (s w) -> b (f s) (c h w)"',
          '"b c f h (s w) -> b (s f) (c h w)"')]),
+    "the velocity of patches has the wrong sign": (PATCHES, [
+        ("minivid/flow.py", "return clean - noise", "return noise - clean")]),
+    "patches are joined with rows and columns swapped": (PATCHES, [
+        ("minivid/tokens.py", '"b (f h w) (c p q) -> b c f (h p) (w q)"',
+         '"b (f h w) (c q p) -> b c f (h p) (w q)"')]),
+    "patches have shuffled addresses": (PATCHES, [
+        ("minivid/transformer.py", "self.rotary(layout.positions)",
+         "self.rotary(layout.positions[:, torch.randperm(layout.positions.shape[1])])")]),
+    "red patches are painted blue": (PATCHES, [
+        ("minivid/paint.py", "colour = PALETTE.to(device)[scene.colour[who, a]]",
+         "colour = PALETTE[[4, 1, 2, 3, 4, 5]].to(device)[scene.colour[who, a]]")]),
+    "patches are shown with other films' words": (PATCHES, [
+        ("minivid/little.py", "Condition(self.text[rows]", "Condition(self.text[rows.roll(1)]")]),
     "sound is addressed by its number": (SOUND, [
         ("minivid/tokens.py", "(torch.arange(self.sound) + 0.5) * self.fmt.seconds / self.sound",
          "(torch.arange(self.sound) + 0.5) / self.fmt.fps")]),
@@ -151,6 +165,9 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
               ("manual_seed({})", 7, 53, 63), ("seed={}", 0, 1, 2)],
     LOOK: [("manual_seed({})", 7, 31, 32), ("manual_seed({})", 8, 41, 42),
            ("manual_seed({})", 9, 51, 52), ("seed={}", 0, 1, 2)],
+    PATCHES: [("manual_seed({})", 0, 11, 12), ("seed={}", 0, 1, 2), ("seed={}", 7, 31, 32),
+              ("manual_seed({})", 5, 51, 52), ("prompts, {})", 70, 170, 270),
+              (":8], {}, fmt", 80, 180, 280), ("told, {})", 90, 190, 290)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
             ("[{}], (), fmt", 0, 1, 2)],
 }

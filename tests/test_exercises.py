@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -30,6 +31,7 @@ CHECKS = {"00_press_the_button": ("new_sentence", "joules_a_frame"),
           "04_cost": ("film_tokens", "attention_flops", "exponent", "crossing"),
           "05_latents": ("times_fewer", "decibels", "spend"),
           "06_transformers": ("word_before", "turned", "other_order"),
+          "07_latent_diffusion_transformer": ("number_of", "middles", "join", "reordered"),
           "08_sound": ("addresses", "start_of", "coupled")}
 
 
@@ -84,6 +86,16 @@ def handed(own, keep, add):
 
 def kept(known, other, k=2):
     return torch.cat([known[:, :, :k], other[:, :, k:]], 2)
+
+
+def joined(tokens, f, h, w, p, order=(0, 4, 1, 2, 5, 3, 6)):
+    cells = tokens.view(len(tokens), f, h // p, w // p, -1, p, p)
+    return cells.permute(order).reshape(len(tokens), -1, f, h, w)
+
+
+def readdressed(given, order):
+    layout = replace(given.layout, positions=given.layout.positions[:, order])
+    return replace(given, layout=layout)
 
 
 def slope(x, y):
@@ -329,6 +341,63 @@ def moved(mask, order):
      "without any shuffling"),
     (exercises.other_order,
      lambda n, x, p, m, o: n(x[:, o], p[:, o], m[:, :, o, o])[:, o.argsort()], "single places"),
+    (exercises.number_of, lambda s, r, c, d, a: (s * a + r) * d + c, "`across` long"),
+    (exercises.number_of, lambda s, r, c, d, a: (s * a + c) * d + r, "columns come last"),
+    (exercises.number_of, lambda s, r, c, d, a: (r * a + c) * 3 + s, "time comes first"),
+    (exercises.number_of, lambda s, r, c, d, a: (s * d + r) * a + c + 1, "count from 0"),
+    (exercises.number_of, lambda s, r, c, d, a: (s + r) * a + c, "down * across patches"),
+    (exercises.number_of, lambda s, r, c, d, a: s * 16 + r * 4 + c, "not always of 4 x 4"),
+    (exercises.number_of, lambda s, r, c, d, a: 7, "how many whole slabs"),
+    (exercises.middles, lambda f, r, g: torch.arange(1 + (f - 1) // g), "numbers of slabs"),
+    (exercises.middles, lambda f, r, g: torch.arange(1 + (f - 1) // g) * g / r, "the last frame"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * g - g + 1).clamp(min=0)
+     / r, "the first frame of each"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * g - (g - 1) / 2) / r,
+     "frame 0 alone, at 0 s"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * g + (g - 1) / 2) / r,
+     "slab 1 begins with frame 1"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * g - (g - 1) / 2).clamp(
+        min=0), "divide by fps"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * 4 - 1.5).clamp(min=0) / r,
+     "`group` as given, not 4"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * g - 1.5).clamp(min=0) / r,
+     "not always 1.5"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * g - (g - 1) / 2).clamp(
+        min=0) / 8, "`fps` as given, not 8"),
+    (exercises.middles, lambda f, r, g: (torch.arange(1 + (f - 1) // g) * 4 - 1.5).clamp(min=0) / 8,
+     "`group` and `fps` as given"),
+    (exercises.middles, lambda f, r, g: torch.arange(f) / r, "its shape is (9,), not (3,)"),
+    (exercises.join, lambda x, f, h, w, p: x.reshape(len(x), -1, f, h, w), "permute before"),
+    (exercises.join, lambda x, f, h, w, p: x.view(len(x), f, h // p, w // p, p, p, -1).permute(
+        0, 6, 1, 2, 4, 3, 5).reshape(len(x), -1, f, h, w), "channel, row, column"),
+    (exercises.join, lambda x, f, h, w, p: x.transpose(1, 2).reshape(len(x), -1, f, h, w),
+     "not one channel's"),
+    (exercises.join, lambda *a: joined(*a, order=(0, 2, 3, 5, 1, 4, 6)), "`cut`'s numbers"),
+    (exercises.join, lambda *a: joined(*a, order=(0, 4, 1, 2, 6, 3, 5)), "are exchanged"),
+    (exercises.join, lambda *a: joined(*a, order=(0, 4, 1, 2, 3, 5, 6)), "the row inside it"),
+    (exercises.join, lambda *a: joined(*a, order=(0, 4, 1, 5, 2, 6, 3)), "after the row"),
+    (exercises.join, lambda x, f, h, w, p: x, "its shape is"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, g)[:, o.argsort()],
+     "addresses stayed"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x, t, readdressed(g, o))[:, o.argsort()],
+     "tokens must move"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, g), "neither addresses"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, readdressed(g, o)),
+     "still in the new order"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, readdressed(g, o))[:, o],
+     "order twice"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x, t, g), "in its old order"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, readdressed(g, o)) * 0 + m(x, t, g),
+     "in its old order"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o.argsort()], t, readdressed(
+        g, o.argsort()))[:, o], "another order than `order`"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o.argsort()], t, readdressed(
+        g, o.argsort())), "the order undone, not `order`"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, readdressed(g, o.argsort()))[
+        :, o.argsort()], "`order` as well"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x[:, o], t, readdressed(g, o.argsort())),
+     "both take `order`"),
+    (exercises.reordered, lambda m, x, t, g, o: m(x, t, readdressed(g, o)), "and the answer back"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]),
      "places in the row"),
     (exercises.addresses, lambda f, r, m, s: torch.cat([torch.arange(f), torch.arange(m)]) / r,

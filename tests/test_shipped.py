@@ -6,13 +6,14 @@ notice broken weights, a broken sampler or a broken packing. The scores themselv
 
 import csv
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import mean
 
 import pytest
 import torch
 
-from minivid import checkpoints, evaluate, harmony, ingredients, presets
+from minivid import checkpoints, evaluate, harmony, ingredients, ladder, presets
 from minivid import grammar as g
 from minivid.generate import Machine
 from minivid.world import Knobs
@@ -71,6 +72,9 @@ def test_the_readme_says_what_was_measured():
     with open(ROOT / "data" / "ingredients.csv", encoding="utf-8") as file:
         rows = [{**row, "loss": float(row["loss"])} for row in csv.DictReader(file)]
     assert ingredients.table(rows) in readme
+    rows = ladder.stored(ROOT / "data" / "ladder.csv")
+    assert ladder.table(rows) in readme
+    assert {(row["rung"], row["seed"]) for row in rows} == set(product(ladder.LADDER, range(3)))
 
 
 @pytest.mark.parametrize("way", harmony.WAYS)
