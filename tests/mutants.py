@@ -14,15 +14,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUTTON, NOISE, WORDS, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
-                               "course/02_words.ipynb", "course/08_sound.ipynb")
-BUTTON, NOISE, SOUND = ("course/00_press_the_button.ipynb", "course/01_noise.ipynb",
-                        "course/08_sound.ipynb")
-FRAMES = "course/03_frames.ipynb"
-COST = "course/04_cost.ipynb"
-LATENTS = "course/05_latents.ipynb"
-LOOK = "course/06_transformers.ipynb"
-PATCHES = "course/07_latent_diffusion_transformer.ipynb"
+BUTTON, NOISE, WORDS, FRAMES, COST, LATENTS, LOOK, PATCHES, SOUND = (
+    f"course/{name}.ipynb" for name in (
+        "00_press_the_button", "01_noise", "02_words", "03_frames", "04_cost", "05_latents",
+        "06_transformers", "07_latent_diffusion_transformer", "08_sound"))
 FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becomes), ...
     "the sampler walks backwards": (BUTTON, [
         ("minivid/sampling.py", "x_t + dt * velocity", "x_t - dt * velocity")]),
