@@ -104,13 +104,38 @@ class SplitFrames(nn.Module):
         return rearrange(x, "b f (t c) h w -> b (f t) c h w", t=GROUP)
 
 
-class Autoencoder(nn.Module):
-    """`encode`: video -> latents of about unit spread; `decode`: back again."""
+class UnitSpread(nn.Module):
+    """An autoencoder, by its `raw_encode` and `raw_decode`, whose latents have mean 0 and spread 1
+    for each channel."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels, 1, 1, 1))
+        self.register_buffer("scale", torch.ones(channels, 1, 1, 1))
+
+    def encode(self, video: Tensor) -> Tensor:
+        """video (B, 3, F, H, W) in [-1, 1] -> latents (B, C, f, h, w)"""
+        return (self.raw_encode(video) - self.mean) / self.scale
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """latents (B, C, f, h, w) -> video (B, 3, F, H, W), clamped to [-1, 1]"""
+        return self.raw_decode(latents * self.scale + self.mean).clamp(-1, 1)
+
+    @torch.no_grad()
+    def measure_scale(self, video: Tensor) -> None:
+        """Set mean and spread of the latents from clips (B, 3, F, H, W)."""
+        raw = self.raw_encode(video).float()
+        self.mean.copy_(raw.mean((0, 2, 3, 4))[:, None, None, None])
+        self.scale.copy_(raw.std((0, 2, 3, 4))[:, None, None, None])
+
+
+class Autoencoder(UnitSpread):
+    """`encode`: video (B, 3, 1+4k, H, W) -> latents (B, C, 1+k, H/p, W/p); `decode`: back again."""
 
     hidden = (".space.", ".time.", ".out.")  # matrices for Muon
 
     def __init__(self, config: AutoencoderConfig = AutoencoderConfig()):
-        super().__init__()
+        super().__init__(config.channels)
         self.config = c = config
         frame, into_time, outof_time = c.depth
         self.encoder = nn.Sequential(
@@ -132,8 +157,6 @@ class Autoencoder(nn.Module):
             Block(c.fine_width),
             Each(Conv(c.fine_width, 27), nn.PixelShuffle(3)),
         )
-        self.register_buffer("mean", torch.zeros(c.channels, 1, 1, 1))
-        self.register_buffer("scale", torch.ones(c.channels, 1, 1, 1))
 
     def raw_encode(self, video: Tensor) -> Tensor:
         """As `encode`, before the latents are brought to mean 0 and spread 1.
@@ -163,21 +186,6 @@ class Autoencoder(nn.Module):
         mean, square = (all_mean(x.mean((0, 2, 3, 4), keepdim=True)) for x in (seen, seen**2))
         spread = (square - mean**2).clamp(min=1e-12).sqrt()
         return self.raw_decode(raw + strength * spread * noise)
-
-    def encode(self, video: Tensor) -> Tensor:
-        """video (B, 3, 1+4k, H, W) in [-1, 1] -> latents (B, C, 1+k, H/p, W/p)"""
-        return (self.raw_encode(video) - self.mean) / self.scale
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """latents (B, C, f, h, w) -> video (B, 3, 4f-3, p h, p w), clamped to [-1, 1]"""
-        return self.raw_decode(latents * self.scale + self.mean).clamp(-1, 1)
-
-    @torch.no_grad()
-    def measure_scale(self, video: Tensor) -> None:
-        """Set mean and spread of the latents from clips (B, 3, F, H, W)."""
-        raw = self.raw_encode(video).float()
-        self.mean.copy_(raw.mean((0, 2, 3, 4))[:, None, None, None])
-        self.scale.copy_(raw.std((0, 2, 3, 4))[:, None, None, None])
 
 
 def autoencoder_loss(model: nn.Module, video: Tensor, empty: Tensor, noise: Tensor,

@@ -80,8 +80,8 @@ FAULTS = {  # what is wrong: the lesson, and (file, what is there, what it becom
     "frames of latents come back in reverse": (LATENTS, [
         ("minivid/autoencoder.py", "self.decoder(raw.transpose(1, 2))",
          "self.decoder(raw.transpose(1, 2).flip(1))")]),
-    "the scale of small latents is forgotten": (LATENTS, [
-        ("minivid/squeeze.py", "self.raw_decode(latents * self.scale + self.mean)",
+    "the scale of latents is forgotten": (LATENTS, [
+        ("minivid/autoencoder.py", "self.raw_decode(latents * self.scale + self.mean)",
          "self.raw_decode(latents + self.mean)")]),
     "small latents are learnt the wrong way": (LATENTS, [
         ("minivid/autoencoder.py", "return (error * weight).mean()",
