@@ -102,6 +102,8 @@ def train_flags(add) -> None:
     add("--steps", type=count, help="how many steps, instead of minutes")
     add("--batch", type=count, metavar="CLIPS", help="how many clips each step learns from "
         "(default: the preset's, what suits its device)")
+    add("--clips", type=count, help="how many clips text and transformer learn from, encoded once "
+        "before the first step (default: what suits the preset and the time)")
     add("--seed", type=a_seed, default=0, help="for weights and batches (default: 0)")
     add("--resume", action="store_true", help="go on with a training that was interrupted; with "
         "--steps, to another end")

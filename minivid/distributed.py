@@ -37,6 +37,12 @@ def init_from_env() -> torch.device:
     return device
 
 
+def anyone(yes: bool, device: torch.device | str) -> bool:
+    """Whether any of the processes says yes; all of them have to ask."""
+    return yes if world_size() == 1 else \
+        bool(all_mean(torch.tensor(float(yes), device=device)) > 0)
+
+
 def leave() -> None:
     """Leave the group, all together; call it at the end of a training."""
     if world_size() > 1 and torch.distributed.is_initialized():

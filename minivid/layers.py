@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -26,12 +27,17 @@ class Layout:
     kind: Tensor
     extent: Tensor
 
+    @cached_property
+    def heard(self) -> bool:
+        """Whether there is sound among the tokens. Asked once: a GPU has to be waited for."""
+        return bool((self.kind == SOUND).any())
+
 
 @dataclass(frozen=True)
 class Condition:
     """What a network is given: text (B, L, E) with its mask (B, L), and the tokens' layout.
 
-    `apart` (B,) marks samples whose kinds of token must not look at one another.
+    `apart` (B,), on the CPU, marks samples whose kinds of token must not look at one another.
     """
 
     text: Tensor
@@ -41,8 +47,7 @@ class Condition:
 
     def __post_init__(self):
         if self.apart is None:
-            none = torch.zeros(len(self.text), dtype=torch.bool, device=self.text.device)
-            object.__setattr__(self, "apart", none)
+            object.__setattr__(self, "apart", torch.zeros(len(self.text), dtype=torch.bool))
 
     def without(self, what: str) -> Condition:
         """The same with the "text" gone, or with "sound" and picture hidden from each other."""

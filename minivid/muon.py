@@ -54,16 +54,18 @@ class Muon(torch.optim.Optimizer):
                 if p.grad is not None:
                     alike[p.shape].append(p)
             for shape, matrices in alike.items():
-                ahead = torch.stack([self.look_ahead(p, group["momentum"]) for p in matrices])
+                ahead = torch.stack(self.look_ahead(matrices, group["momentum"]))
                 turned = orthogonal(ahead.to(self.dtype)).to(ahead.dtype)
                 size = 0.2 * max(shape) ** 0.5 * group["lr"]
-                for p, direction in zip(matrices, turned):
-                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(direction, alpha=size)
+                torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_sub_(matrices, list(turned), alpha=size)
 
-    def look_ahead(self, p: Tensor, momentum: float) -> Tensor:
-        """The running mean of the gradient, and where it will be a step on (Nesterov)."""
-        state = self.state[p]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(p)
-        mean = state["momentum_buffer"].lerp_(p.grad, 1 - momentum)
-        return p.grad.lerp(mean, momentum)
+    def look_ahead(self, matrices: list[Tensor], momentum: float) -> list[Tensor]:
+        """The running mean of each gradient, and where it will be a step on (Nesterov)."""
+        for p in matrices:
+            if "momentum_buffer" not in self.state[p]:
+                self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+        grads = [p.grad for p in matrices]
+        means = [self.state[p]["momentum_buffer"] for p in matrices]
+        torch._foreach_lerp_(means, grads, 1 - momentum)
+        return torch._foreach_lerp(grads, means, momentum)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from . import grammar as g
 from .audio import SoundAutoencoder
@@ -12,7 +14,7 @@ from .autoencoder import Autoencoder
 from .paint import ClipFormat
 from .presets import Preset
 from .train import autocast
-from .world import Knobs, film
+from .world import Clip, Knobs, painted, staged
 
 Tensor = torch.Tensor
 UNSEEN = 1 << 40  # seeds from here on are never trained on
@@ -41,6 +43,19 @@ def seeds_for(step: int, batch: int, seed: int) -> Tensor:
     return first_seed(seed) + step * batch + torch.arange(batch)
 
 
+class Stages(Dataset):
+    """Clips with these seeds (n,), 64 at a time, all but their pixels."""
+
+    def __init__(self, seeds: Tensor, fmt: ClipFormat, knobs: Knobs, sound: bool):
+        self.parts, self.kind = seeds.split(64), (fmt, knobs, sound)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, n: int) -> Clip:
+        return staged(self.parts[n], *self.kind)
+
+
 class Pool:
     """Clips as tokens with their captions, encoded once; their sound too where `ear` is given.
 
@@ -51,15 +66,19 @@ class Pool:
                  fmt: ClipFormat, seeds: Tensor, device, progress=None,
                  knobs: Knobs | None = None):
         self.packing, tokens, self.captions = preset.packing(fmt, ear is not None), [], []
-        for part in seeds.split(64):
-            clip = film(part, fmt, knobs or taught(preset), device, sound=ear is not None)
+        knobs = knobs or taught(preset)
+        stages = Stages(seeds, fmt, knobs, sound=ear is not None)
+        # a GPU paints and encodes faster than one process writes scripts and sounds for it
+        helpers = min(len(stages), os.cpu_count()) if torch.device(device).type == "cuda" else 0
+        for stage in DataLoader(stages, batch_size=None, num_workers=helpers):
+            clip = painted(stage, fmt, knobs.style, device)
             with torch.no_grad(), autocast(device):
                 latents = autoencoder.encode(clip.video)
                 sound = ear.encode(clip.audio) if ear else None
             tokens.append(self.packing.pack(latents, sound).to(torch.float16))
             self.captions += clip.caption
             if progress:
-                progress(len(part))
+                progress(len(clip.caption))
         self.tokens = torch.cat(tokens)  # (n, N, D)
 
     def __len__(self) -> int:

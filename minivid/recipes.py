@@ -26,7 +26,7 @@ from .text import (
     tokenize,
 )
 from .tokens import Packing
-from .train import Recipe, draw_noise, mine
+from .train import Recipe, draw_noise, fused, mine
 from .transformer import Transformer, TransformerConfig
 
 Tensor = torch.Tensor
@@ -121,10 +121,10 @@ def noise_levels(step: int, packing: Packing, batch: int, dice: torch.Generator,
     if step % 5 == 4:
         given = torch.randint(4, (batch,), generator=dice)  # half of them: frame 0 alone
         given = given.clamp(1, packing.grid[0] - 1)
-        frames = (1 + (given - 1) * packing.group).tolist()
+        frames = [1 + n * packing.group for n in range(3)]
         clean = torch.stack([packing.beginning(n, (n - 1) * fmt.sample_rate // fmt.fps,
                                                fmt.sample_rate) for n in frames])
-        return torch.where(clean, 1.0, t[:, None])
+        return torch.where(clean[given - 1], 1.0, t[:, None])
     if step % 5 in APART and packing.sound:
         both = torch.stack([t, sample_t(batch, dice, kind, shift)], 1)  # picture's, sound's
         clean = torch.randint(4, (batch, 1), generator=dice) == torch.arange(2)
@@ -145,6 +145,7 @@ class TransformerRecipe(Recipe):
         self.preset, self.seed, self.device = preset, seed, device
         torch.manual_seed(seed)
         self.model = Transformer(preset.transformer).to(device)
+        fused(self.model.blocks, device)
         self.batch = preset.batch[self.kind]
 
     def tokens(self, step: int) -> int:
@@ -178,12 +179,12 @@ class TransformerRecipe(Recipe):
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
         fresh = draw_noise((self.batch, *pool.tokens.shape[1:]), dice, self.device)
         fresh = fresh * self.preset.used(pool.packing).to(self.device)
-        hidden = torch.rand(self.batch, generator=dice) < self.apart * (step % 5 in APART)
-        rows, t, dropped, fresh, hidden = (mine(x).to(self.device) for x in
-                                           (rows, t, dropped, fresh, hidden))
+        layout = pool.packing.layout(1, self.device)
+        apart = self.apart * (step % 5 in APART and layout.heard)
+        hidden = mine(torch.rand(self.batch, generator=dice) < apart)
+        rows, t, dropped, fresh = (mine(x).to(self.device) for x in (rows, t, dropped, fresh))
         text, mask = (x[rows] for x in self.text[self.pools.index(pool)])
-        layout = pool.packing.layout(len(rows), self.device)
-        given = Condition(text, mask & ~dropped, layout, hidden & (layout.kind == SOUND).any(1))
+        given = Condition(text, mask & ~dropped, layout, hidden)
         clean = pool.tokens[rows].to(self.device, torch.float32)
         return flow_loss(model, clean, given, t, fresh,
                          torch.where(layout.kind == SOUND, self.loudness, 1.0))

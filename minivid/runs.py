@@ -69,12 +69,12 @@ def steps_in(recipe, seconds: float) -> int:
 
 def train(name: str, preset: str | Preset | None = None, minutes: float | None = None,
           steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
-          out: str | Path | None = None, batch: int | None = None,
+          out: str | Path | None = None, batch: int | None = None, clips: int | None = None,
           say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
     `preset` is the name of one, or one that is not in the list; `batch` is how many clips a step
-    learns from, by default the preset's.
+    learns from, by default the preset's; `clips` is how many there are for text and transformer.
 
     The number of steps is given, or found from the minutes when the training starts; it is kept
     in the resumable state, which is written every minute and on an interrupt. With `resume`, seed
@@ -83,7 +83,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     With `out` the checkpoint goes there instead, and the manifest stays as it is.
     Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
     """
-    check_request(name, minutes, steps, resume, warm, batch)
+    check_request(name, minutes, steps, resume, warm, batch, clips)
     device, begin = distributed.init_from_env(), time.perf_counter()
     size = preset if isinstance(preset, Preset) else choose(preset, device)
     state = in_progress(name, size.name)
@@ -98,7 +98,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     recipe = RECIPES[name](size, seed, device)
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
     recipe.prepare(ticker("clips encoded", tell),
-                   before.get("clips") or clips_in(minutes, size.pool, device))
+                   before.get("clips") or clips or clips_in(minutes, size.pool, device))
     about = account(recipe, before)
     begun = before.get("begun_from")
     if warm or begun:
@@ -129,7 +129,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
 
 
 def check_request(name: str, minutes: float | None, steps: int | None, resume: bool,
-                  warm: bool, batch: int | None) -> None:
+                  warm: bool, batch: int | None, clips: int | None) -> None:
     """Raise `MinividError` for what cannot be trained, before any work is done."""
     if name not in RECIPES:
         raise MinividError(f"There is nothing called {name!r} to train; there are "
@@ -138,9 +138,10 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
         raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
     if steps is not None and minutes is not None:
         raise MinividError("Say how long by --minutes or by --steps, not by both.")
-    if resume and (warm or minutes is not None or batch is not None):
+    if resume and (warm or minutes is not None or batch is not None or clips is not None):
         raise MinividError("A training that is resumed goes on as it was begun, to the step it was "
-                           "to end at: no --warm, --minutes or --batch; --steps moves the end.")
+                           "to end at: no --warm, --minutes, --batch or --clips; --steps moves the "
+                           "end.")
 
 
 def place_for(name: str, preset: str, out: str | Path | None) -> Path:
@@ -254,7 +255,7 @@ def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> Non
                 tell(str(now))
                 said = moment
             # a signal may reach one of several processes a step sooner: all stop together
-            stop = distributed.all_mean(torch.tensor(float(len(asked)), device=run.device)) > 0
+            stop = distributed.anyone(bool(asked), run.device)
             if stop or now.step == run.steps or moment - saved > SAVE_EVERY:
                 try:
                     save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -69,8 +70,12 @@ class Packing:
         f, h, w = self.grid
         return f * h * w
 
+    @lru_cache(maxsize=64)
     def layout(self, batch: int, device=None) -> Layout:
-        """The address and kind of every token; times are those of the frames that it stands for."""
+        """The address and kind of every token; times are those of the frames that it stands for.
+
+        A layout of one clip does for a batch of any size.
+        """
         f, h, w = self.grid
         unit, hy, hx = self.fmt.side, *self.fmt.half
         step = torch.arange(f, dtype=torch.float32)
@@ -98,6 +103,7 @@ class Packing:
         sound = tokens[:, self.pictures :, :sound_channels].transpose(1, 2) if self.sound else None
         return unpatchify(picture, self.grid, self.patch), sound
 
+    @lru_cache(maxsize=64)
     def used(self, channels: int, sound_channels: int = 0) -> Tensor:
         """Which numbers of each token mean something, 1, and which only fill it up, 0: (N, dim)"""
         width = torch.tensor([channels * self.patch**2] * self.pictures

@@ -23,27 +23,40 @@ from .muon import Muon
 
 Tensor = torch.Tensor
 Loss = Callable[[nn.Module, int, torch.Generator], Tensor]
+AHEAD = 10  # steps that a GPU is given before it is waited for
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands; printed as one line."""
+    """Where a training stands; printed as one line.
+
+    A GPU is given its next step while it works on this one: only to look at `loss` waits for it.
+    """
 
     step: int
     steps: int
-    loss: float
+    lost: Tensor  # the loss, a scalar, as soon as it is there
     milliseconds: float
     tokens_per_second: float | None
     mfu: float | None
-    memory: float | None  # GiB
+
+    @property
+    def loss(self) -> float:
+        return float(self.lost)
+
+    @property
+    def memory(self) -> float | None:
+        """The most that was held so far, in GiB."""
+        most = cost.peak_memory(self.lost.device)
+        return most and most / 2**30
 
     def __str__(self) -> str:
-        tokens = self.tokens_per_second
+        tokens, memory = self.tokens_per_second, self.memory
         rate = "" if tokens is None else f" | {tokens / 1e3:.0f}k tok/s"
         mfu = "n/a" if self.mfu is None else f"{self.mfu:.0%}"
-        memory = "" if self.memory is None else f" | {self.memory:.1f} GiB"
+        held = "" if memory is None else f" | {memory:.1f} GiB"
         return (f"step {self.step}/{self.steps} | loss {self.loss:.4f} | "
-                f"{self.milliseconds:.0f} ms{rate} | mfu {mfu}{memory}")
+                f"{self.milliseconds:.1f} ms{rate} | mfu {mfu}{held}")
 
 
 def low_precision(device: torch.device | str) -> bool:
@@ -56,6 +69,19 @@ def low_precision(device: torch.device | str) -> bool:
 def autocast(device: torch.device | str):
     """Matrix products in bfloat16 where that is fast; weights stay in float32."""
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low_precision(device))
+
+
+def fused(parts: nn.ModuleList, device: torch.device | str) -> None:
+    """Let torch.compile write a few kernels for each of these parts, which are all alike.
+
+    On a GPU alone: there a training step of ours waits for the starts of many small kernels and for
+    what each writes and the next reads again. Where nothing can be compiled (it takes Triton and a
+    C compiler), they run as they are. It takes half a minute, when they first run.
+    """
+    if torch.device(device).type == "cuda":
+        torch._dynamo.config.suppress_errors = True
+        for part in parts:
+            part.compile(dynamic=True)  # clips of another size need no other kernels
 
 
 def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.Optimizer]:
@@ -123,14 +149,18 @@ class Training:
     def fit(self, until: int | None = None) -> Iterator[Progress]:
         """Go on to the end (or to step `until`), yielding after every step."""
         until = self.steps if until is None else min(until, self.steps)
+        on_cpu, spent, unseen, pace = self.device.type == "cpu", 0.0, 0, None
         while self.step < until:
             begin = time.perf_counter()
-            counted = self.flops is not None or self.device.type == "cpu"
-            loss = self.one_step() if counted else self.counted_step()
-            cost.synchronize(self.device)
-            took = time.perf_counter() - begin
-            self.seconds += took
-            yield self.progress(loss, took)
+            loss = self.one_step() if self.flops or on_cpu else self.counted_step()
+            ended = on_cpu or self.step == until or self.step % AHEAD == 0
+            if ended:
+                cost.synchronize(self.device)
+            spent, unseen = spent + time.perf_counter() - begin, unseen + 1
+            if ended:
+                self.seconds, pace = self.seconds + spent, spent / unseen
+                spent = unseen = 0
+            yield self.progress(loss, pace or spent / unseen)
 
     def one_step(self) -> Tensor:
         """Loss, gradients, optimizers, average: one step on; returns the loss, a scalar."""
@@ -163,15 +193,13 @@ class Training:
 
     def progress(self, loss: Tensor, took: float) -> Progress:
         """Where the training stands after a step that took so many seconds."""
-        memory = cost.peak_memory(self.device)
         tokens = self.tokens(self.step - 1) if self.tokens else None
         rate = tokens / took if tokens else None
         mfu = None
         if self.flops and self.device.type == "cuda":
             self.peak = self.peak or cost.matmul_rate(self.device, torch.bfloat16, 4096)
             mfu = self.flops * (tokens or 1) / took / self.peak
-        return Progress(self.step, self.steps, float(distributed.all_mean(loss)), took * 1e3, rate,
-                        mfu, memory and memory / 2**30)
+        return Progress(self.step, self.steps, distributed.all_mean(loss), took * 1e3, rate, mfu)
 
     def best(self) -> dict[str, Tensor]:
         """The weights to keep: averaged ones where there is an average."""

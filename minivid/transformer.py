@@ -121,7 +121,7 @@ class Transformer(nn.Module):
     @staticmethod
     def by_kind(layers: nn.ModuleList, x: Tensor, layout: Layout) -> Tensor:
         """Each token through the matrix of its kind."""
-        if not layout.kind.any():  # pictures only
+        if not layout.heard:  # pictures only
             return layers[0](x)
         outs = [layer(x) * (layout.kind == k)[..., None] for k, layer in enumerate(layers)]
         return sum(outs)
@@ -133,4 +133,4 @@ class Transformer(nn.Module):
             return None
         kind = given.layout.kind
         same = kind[:, :, None] == kind[:, None, :]
-        return (same | ~given.apart[:, None, None])[:, None]
+        return (same | ~given.apart.to(kind.device)[:, None, None])[:, None]

@@ -98,9 +98,12 @@ class Truth:
 
 @dataclass
 class Clip:
-    """B clips: video (B, 3, F, H, W) in [-1, 1], audio (B, S) or None, captions, truth or None."""
+    """B clips: video (B, 3, F, H, W) in [-1, 1], audio (B, S) or None, captions, truth or None.
 
-    video: Tensor
+    Without a video they are only staged.
+    """
+
+    video: Tensor | None
     audio: Tensor | None
     caption: list[str]
     truth: Truth | None
@@ -255,13 +258,25 @@ def sound_of(truth: Truth, seeds: Tensor, fmt: ClipFormat = ClipFormat()) -> Ten
     return out
 
 
+def staged(seeds: Tensor | list[int], fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs(),
+           sound: bool = True) -> Clip:
+    """The clips with these seeds (B,) before they are painted: all but the video, on the CPU."""
+    captions, truth = script(seeds, fmt, knobs)
+    seeds = torch.as_tensor(seeds)
+    seeds = seeds % knobs.distinct if knobs.distinct else seeds
+    return Clip(None, sound_of(truth, seeds, fmt) if sound else None, captions, truth, fmt.fps)
+
+
+def painted(clip: Clip, fmt: ClipFormat, style: str, device: str | torch.device) -> Clip:
+    """A staged clip with its video, on the device that paints it."""
+    scene = clip.truth.scene
+    scene = Scene(*(getattr(scene, f.name).to(device) for f in fields(Scene)))
+    audio = None if clip.audio is None else clip.audio.to(device)
+    return replace(clip, video=paint(scene, fmt, style), audio=audio)
+
+
 def film(seeds: Tensor | list[int], fmt: ClipFormat = ClipFormat(), knobs: Knobs = Knobs(),
          device: str | torch.device = "cpu", sound: bool = True) -> Clip:
     """Film the clips with these seeds (B,): video, sound if wanted, caption and truth, the same on
     every machine."""
-    captions, truth = script(seeds, fmt, knobs)
-    scene = Scene(*(getattr(truth.scene, f.name).to(device) for f in fields(Scene)))
-    seeds = torch.as_tensor(seeds)
-    audio = sound_of(truth, seeds % knobs.distinct if knobs.distinct else seeds, fmt).to(device) \
-        if sound else None
-    return Clip(paint(scene, fmt, knobs.style), audio, captions, truth, fmt.fps)
+    return painted(staged(seeds, fmt, knobs, sound), fmt, knobs.style, device)

@@ -351,12 +351,12 @@ def test_train_passes_everything_on(here, monkeypatch):
         asked.bind(*args, **options).arguments))
     assert cli.main(["train", "text"]) == 0
     assert cli.main(shlex.split("train text --preset gpu --minutes 3 --steps 9 --seed 2 --resume "
-                                "--warm --out x.safetensors --batch 7")) == 0
+                                "--warm --out x.safetensors --batch 7 --clips 99")) == 0
     assert called[0] == {"name": "text", "preset": None, "minutes": None, "steps": None, "seed": 0,
-                         "resume": False, "warm": False, "out": None, "batch": None}
+                         "resume": False, "warm": False, "out": None, "batch": None, "clips": None}
     assert called[1] == {"name": "text", "preset": "gpu", "minutes": 3.0, "steps": 9, "seed": 2,
                          "resume": True, "warm": True, "out": Path("x.safetensors"),
-                         "batch": 7}
+                         "batch": 7, "clips": 99}
 
 
 def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):

@@ -138,7 +138,7 @@ def test_a_batch_may_be_asked_for_and_stays_when_resumed(folder, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Training, "one_step", interrupted)
         runs.train("autoencoder", "tiny", steps=2, batch=3, say=quiet)
-    with pytest.raises(MinividError, match="no --warm, --minutes or --batch"):
+    with pytest.raises(MinividError, match="no --warm, --minutes, --batch"):
         runs.train("autoencoder", "tiny", resume=True, batch=3)
     again, _ = checkpoints.load(runs.train("autoencoder", "tiny", resume=True, say=quiet))
     assert rows == [3] * 4 and checkpoints.manifest()["autoencoder-tiny"]["batch"] == 3
@@ -474,10 +474,10 @@ def test_sound_has_its_weight_fills_up_with_nothing_and_is_hidden_at_times(folde
     for step in range(5):
         recipe.loss(recipe.model, step, torch.Generator().manual_seed(0))
     for step, (_, clean, given, _, noise, weight) in enumerate(seen):
-        picture = given.layout.kind == PICTURE
-        assert (weight[picture] == 1).all() and (weight[~picture] == recipe.loudness).all()
-        for x in (clean, noise):  # 8 of a token's 16 numbers
-            assert x[~picture][:, 8:].abs().max() == 0 and x[~picture][:, :8].abs().max() > 1
+        picture = given.layout.kind[0] == PICTURE
+        assert (weight[:, picture] == 1).all() and (weight[:, ~picture] == recipe.loudness).all()
+        for x in (clean[:, ~picture], noise[:, ~picture]):  # 8 of a token's 16 numbers
+            assert x[..., 8:].abs().max() == 0 and x[..., :8].abs().max() > 1
         hidden = given.apart.float().mean()
         assert 0.18 < hidden < 0.32 if step in recipes.APART else hidden == 0
 
