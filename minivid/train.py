@@ -187,7 +187,8 @@ class Training:
     def counted_step(self) -> Tensor:
         """One step whose floating-point operations are counted, for the share of peak (mfu)."""
         losses, tokens = [], self.tokens(self.step) if self.tokens else 1
-        flops = cost.count_flops(lambda: losses.append(self.one_step()), self.device)
+        with torch.compiler.set_stance("force_eager"):  # what is compiled cannot be counted
+            flops = cost.count_flops(lambda: losses.append(self.one_step()), self.device)
         self.flops = flops / tokens
         return losses[0]
 
