@@ -145,7 +145,6 @@ class TransformerRecipe(Recipe):
         self.preset, self.seed, self.device = preset, seed, device
         torch.manual_seed(seed)
         self.model = Transformer(preset.transformer).to(device)
-        fused(self.model.blocks, device)
         self.batch = preset.batch[self.kind]
 
     def tokens(self, step: int) -> int:
@@ -188,6 +187,10 @@ class TransformerRecipe(Recipe):
         clean = pool.tokens[rows].to(self.device, torch.float32)
         return flow_loss(model, clean, given, t, fresh,
                          torch.where(layout.kind == SOUND, self.loudness, 1.0))
+
+    def fuse(self) -> None:
+        """Have the blocks compiled."""
+        fused(self.model.blocks)
 
     def config(self) -> dict:
         """What the network is built from, for the checkpoint."""

@@ -46,6 +46,11 @@ def clips_in(minutes: float | None, pool: int, device: torch.device) -> int:
     return pool if minutes is None else min(pool, max(1024, int(ENCODED[device.type] * minutes)))
 
 
+def worth_compiling(minutes: float, steps: int | None) -> bool:
+    """Whether a training on a GPU is long enough: to compile takes up to a minute of it."""
+    return steps >= 5000 if steps else minutes > 3
+
+
 def rate_for(recipe, steps: int | None, warm: bool) -> float:
     """How fast a training learns: the recipe's rate, and less where few steps shall improve what
     is there, for the rate must fall again before it has undone more than it brings."""
@@ -100,6 +105,8 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     recipe.prepare(ticker("clips encoded", tell),
                    before.get("clips") or clips or clips_in(minutes, size.pool, device))
     about = account(recipe, before)
+    if device.type == "cuda" and worth_compiling(minutes or size.minutes[name], steps):
+        recipe.fuse()
     begun = before.get("begun_from")
     if warm or begun:
         about["begun_from"] = begun if begun and not recipe.anchored else \

@@ -71,17 +71,16 @@ def autocast(device: torch.device | str):
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low_precision(device))
 
 
-def fused(parts: nn.ModuleList, device: torch.device | str) -> None:
+def fused(parts: nn.ModuleList, backend: str = "inductor") -> None:
     """Let torch.compile write a few kernels for each of these parts, which are all alike.
 
-    On a GPU alone: there a training step of ours waits for the starts of many small kernels and for
-    what each writes and the next reads again. Where nothing can be compiled (it takes Triton and a
-    C compiler), they run as they are. It takes half a minute, when they first run.
+    On a GPU a step of ours spends its time in starting many small kernels, each of which reads
+    again what the one before it wrote. Where nothing can be compiled (it takes Triton and a C
+    compiler), the parts run as they are.
     """
-    if torch.device(device).type == "cuda":
-        torch._dynamo.config.suppress_errors = True
-        for part in parts:
-            part.compile(dynamic=True)  # clips of another size need no other kernels
+    torch._dynamo.config.suppress_errors = True
+    for part in parts:
+        part.compile(dynamic=True, backend=backend)  # clips of another size: the same kernels
 
 
 def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.Optimizer]:
@@ -118,6 +117,9 @@ class Recipe:
 
     def go_on(self) -> None:
         """The weights are those of the shipped network now."""
+
+    def fuse(self) -> None:
+        """Have compiled what a GPU takes long to start, if anything."""
 
     def finish(self) -> None:
         """The weights are the final ones now."""

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from tiny import TINY, empty_data, training
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.utils.data import DataLoader
 
 from minivid import checkpoints, compression, ingredients, pool, presets, recipes, runs, text
 from minivid import grammar as g
@@ -18,8 +20,8 @@ from minivid.errors import CheckpointError, MinividError
 from minivid.layers import PICTURE
 from minivid.pool import UNSEEN, seeds_for
 from minivid.recipes import RECIPES, noise_levels
-from minivid.train import Training, draw_noise, optimizers_for, schedule
-from minivid.world import script
+from minivid.train import Training, draw_noise, fused, optimizers_for, schedule
+from minivid.world import film, painted, script
 
 
 @pytest.fixture
@@ -145,6 +147,36 @@ def test_a_batch_may_be_asked_for_and_stays_when_resumed(folder, monkeypatch):
     assert all(torch.equal(whole[name], again[name]) for name in whole)
     runs.train("autoencoder", "tiny", steps=1, say=quiet)
     assert rows[-1] == TINY.batch["autoencoder"] != 3
+
+
+def test_a_number_of_clips_may_be_asked_for_and_stays_when_resumed(folder, monkeypatch):
+    train_all(["autoencoder", "sound"])
+    sizes, prepare = [], recipes.TextRecipe.prepare
+
+    def watched(self, progress=None, size=None):
+        sizes.append(size)
+        prepare(self, progress, size)
+
+    monkeypatch.setattr(recipes.TextRecipe, "prepare", watched)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        broken_off(patch, 2, lambda run: run.step)
+        runs.train("text", "tiny", steps=2, clips=20, say=quiet)
+    with pytest.raises(MinividError, match="or --clips"):
+        runs.train("text", "tiny", resume=True, clips=20)
+    runs.train("text", "tiny", resume=True, say=quiet)
+    assert sizes == [20, 20] and checkpoints.manifest()["text-tiny"]["clips"] == 20
+
+
+def test_clips_staged_by_other_processes_are_the_same():
+    seeds, knobs = torch.arange(100), pool.taught(TINY)
+    stages = pool.Stages(seeds, TINY.fmt, knobs, sound=True)
+    parts = [painted(stage, TINY.fmt, knobs.style, "cpu")
+             for stage in DataLoader(stages, batch_size=None, num_workers=2)]
+    whole = film(seeds, TINY.fmt, knobs)
+    assert [len(part.caption) for part in parts] == [64, 36]
+    assert sum((part.caption for part in parts), []) == whole.caption
+    assert torch.equal(torch.cat([part.video for part in parts]), whole.video)
+    assert torch.equal(torch.cat([part.audio for part in parts]), whole.audio)
 
 
 def test_a_gpu_encodes_more_clips_for_each_minute():
@@ -389,6 +421,36 @@ def test_a_hurried_training_sees_one_actor_in_one_aspect_and_takes_small_batches
     assert not any(" and " in caption for caption in recipe.pool.captions)
     assert pool.taught(hurry).cast == "one"
     assert "says" in pool.taught(TINY).actions and "says" not in pool.TAUGHT.actions
+
+
+def test_fused_blocks_take_the_same_steps_with_one_graph_for_clips_of_any_size(folder):
+    train_all(["autoencoder", "sound", "text"])
+    losses, graphs = {}, CompileCounterWithBackend("eager")
+    for fuse in (False, True):
+        recipe = RECIPES["transformer"](TINY, 0, torch.device("cpu"))
+        recipe.prepare()
+        if fuse:
+            fused(recipe.model.blocks, graphs)
+        run = Training(recipe.model, recipe.loss, 12, 1e-2, tokens=recipe.tokens)
+        counted = float(run.counted_step())  # as it is, whatever comes after is compiled
+        losses[fuse] = [counted] + [now.loss for now in run.fit()]
+    assert losses[True] == pytest.approx(losses[False], rel=1e-4)
+    # a level for each clip, for each token, and for each token where kinds are hidden
+    assert len(recipe.pools) > 1 and graphs.frame_count == 3
+
+
+def test_only_long_trainings_are_compiled_for():
+    assert runs.worth_compiling(20, None) and not runs.worth_compiling(2, None)
+    assert runs.worth_compiling(2, 9000) and not runs.worth_compiling(60, 100)
+
+
+def test_the_loss_is_looked_at_only_when_it_is_asked_for():
+    model = torch.nn.Linear(2, 1)
+    model.hidden = ()
+    run = Training(model, lambda model, step, dice: model(torch.ones(1, 2)).square().sum(), 3)
+    every = list(run.fit())
+    assert [now.step for now in every] == [1, 2, 3] and all(now.milliseconds > 0 for now in every)
+    assert every[0].loss == float(every[0].lost) > every[2].loss and "loss" in str(every[0])
 
 
 def test_a_counted_step_is_a_step():

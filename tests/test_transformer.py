@@ -48,6 +48,15 @@ def test_t_per_token_equals_t_per_sample_when_all_agree(model):
     assert torch.allclose(model(x, t, given), model(x, t[:, None].expand(-1, 12), given), atol=1e-5)
 
 
+def test_the_layout_of_one_clip_does_for_all(model):
+    x, given, t = tokens(SOUNDING), given_for(SOUNDING), torch.tensor([0.3, 0.9])
+    for each in (given, given.without("sound")):
+        shared = replace(each, layout=SOUNDING.layout(1))
+        assert torch.allclose(model(x, t, each), model(x, t, shared), atol=1e-5)
+    assert given.layout.heard and not PACKING.layout(2).heard
+    assert SOUNDING.layout(1) is SOUNDING.layout(1)  # made once
+
+
 def test_one_tokens_t_reaches_the_others(model):
     x, given, t = tokens(PACKING), given_for(PACKING), torch.full((2, 12), 0.5)
     other = t.clone()
