@@ -84,6 +84,15 @@ def test_the_path_and_the_sheet_for_teachers_have_every_lesson(path):
     assert f"| {minutes[1]} min |" in row
 
 
+def test_the_example_before_the_first_lesson_learns():
+    text = (COURSE / "README.md").read_text(encoding="utf-8")
+    (example,), room = re.findall(r"```python\n(.*?)```", text, flags=re.S), {}
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        exec(example, room)
+    assert (room["model"].weigh.weight - torch.tensor([3.0, -2.0])).abs().max() <= 0.05
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_the_glossary_has_what_a_lesson_marks(path):
     glossary = (COURSE / "glossary.md").read_text(encoding="utf-8").lower()

@@ -296,6 +296,8 @@ def moved(mask, order):
     (exercises.spend, lambda a, b: (2, 12, 9), "side divides 16"),
     (exercises.spend, lambda a, b: (8, 16, 64), "try every `frames`"),
     (exercises.spend, lambda a, b: lost(a, (8, 16, 64), b), "three whole numbers"),
+    (exercises.spend, lambda a, b: lost(a, (4, 8, 64 / 8), b), "divide with //"),
+    (exercises.spend, lambda a, b: len(8), "stopped with TypeError: object of type"),
     (exercises.word_before, lambda k: torch.cat([k[:1], k[:-1]]), "make the queries longer"),
     (exercises.word_before, lambda k: 40 * k.roll(1, 0), "right but for the first word"),
     (exercises.word_before, lambda k: 40 * torch.cat([k[1:], k[-1:]]), "at the word after"),

@@ -129,7 +129,13 @@ def spend(function: Callable) -> str | None:
     """spend(films, unseen): (frames, side, channels) of the blocks, 64 numbers a film, that lose
     the least of `unseen`."""
     for name, (films, unseen, errors, fitted) in zip(KINDS, worlds()):
-        answer = answer_of(function, films, unseen)
+        try:
+            answer = answer_of(function, films, unseen)
+        except TypeError as error:
+            if "slice indices must be integers" in str(error):
+                raise Wrong("LinearAutoencoder takes whole numbers, and / gives a fraction: divide "
+                            "with //") from None
+            raise
         if not (isinstance(answer, tuple | list) and len(answer) == 3):
             raise Wrong("return three whole numbers: (frames, side, channels)")
         frames, side, channels = layout = tuple(int(n) for n in answer)
