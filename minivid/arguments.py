@@ -1,6 +1,7 @@
 """What may be typed on the command line: each command's flags, and errors of one line."""
 
 import argparse
+import difflib
 import math
 import sys
 from pathlib import Path
@@ -9,9 +10,22 @@ from pathlib import Path
 class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but what is not known ends it here: each command knows its own flags."""
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}{self.hint(rest)}")
+        return known, rest
+
+    def hint(self, rest: list[str]) -> str:
+        """What may have been meant by arguments that are not known."""
+        flag = next((word.partition("=")[0] for word in rest if word.startswith("-")), None)
+        if flag is None:
+            return " (a sentence of several words needs quotes)"
+        near = difflib.get_close_matches(flag, self._option_string_actions, n=1)
+        return f" (did you mean {near[0]}?)" if near else ""
+
     def error(self, message: str):
-        if message.startswith("unrecognized arguments"):
-            message += " (a sentence of several words needs quotes)"
         self.exit(2, f"minivid: {message}. Try `{self.prog} --help`.\n")
 
 
@@ -81,13 +95,13 @@ def make_flags(add) -> None:
     add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "
         "multiple of 12 (default: the preset's, 48x48 on a laptop)")
     add("--seconds", type=above_zero, help="length, rounded to what can be made "
-        "(default: 2)")
+        "(default: 2); beyond that best for what stands still, bounces or circles")
     add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
         "begins with: one of this world, such as a film's first frame")
-    add("--video-from", type=Path, metavar="FILM", help="make only the sound, for this film; it is "
-        "made to fit")
+    add("--video-from", type=Path, metavar="FILM", help="make only the sound, for this film; it "
+        "keeps its size where that can be made, or is made to fit")
     add("--audio-from", type=Path, metavar="SOUND", help="make only the picture, for the sound of "
-        "this file; it is made to fit")
+        "this file, of sound alone or a film; it is made to fit")
     add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
     add("--force", action="store_true", help="replace files that exist")
 

@@ -11,6 +11,8 @@ from minivid.errors import FormatError, MediaError
 from minivid.files import FILM_SUFFIXES, check_writable
 
 ROWS = 5  # of the strip from noise to film
+LARGEST = 3  # times the short side that the networks know: sound still fits a film so large
+FROM_SOUND = {"ambience", "syllables"}  # parts of a report that hang on the sound alone
 
 
 def make(args: argparse.Namespace) -> int:
@@ -31,6 +33,10 @@ def make(args: argparse.Namespace) -> int:
     for remark in remarks(args.prompt, vocabulary):
         note(remark)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
+    over = grammar.fleeting(args.prompt) if frames > fmt.frames else []
+    if over:
+        note(f"beyond {fmt.seconds:g} seconds {' and '.join(map(repr, over))} may not come right "
+             f"(what lasts: {', '.join(grammar.LASTING)})")
     given, fmt = what_is_given(args, machine, fmt, frames)
     options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
                if value is not None}
@@ -58,7 +64,7 @@ def make(args: argparse.Namespace) -> int:
     if args.strip is not None:
         strip_of(machine, moments, fmt, args.prompt).save(args.strip)
         print(f"wrote {args.strip}: the way from noise to film")
-    say_what_is_in(output, clip, args.prompt, fmt.sample_rate)
+    say_what_is_in(output, clip, args, fmt.sample_rate, over)
     if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
         print(f"    but for what was passed over: {', '.join(unknown)}")
     print(f"it took {bill.words()}")
@@ -78,15 +84,36 @@ def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[str, str]:
             sync.report(reading, prompt, clip.fps, seconds) if reading.heard else "")
 
 
-def say_what_is_in(path: Path, clip, prompt: str, rate: int) -> None:
-    """Print what is read and heard in the film that was written."""
-    seen, heard = what_is_in(path, clip, prompt, rate)
+def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: list[str]) -> None:
+    """Print what is read and heard in the film that was written, and what may make it better;
+    `over`: what is asked that does not last as long."""
+    seen, heard = what_is_in(path, clip, args.prompt, rate)
     print("what the verifier reads in it:", seen, sep="\n")
     if heard:
         print("what it hears:", heard, sep="\n")
-    unlike = any(line.startswith("x ") for line in heard.splitlines())
-    if unlike or not seen.endswith("ok  all together"):
-        print("    not as asked; other noise may do better: give another --seed")
+    if hint := advice(args, faults(seen), faults(heard), over):
+        print(f"    not as asked; {hint}")
+
+
+def faults(report: str) -> set[str]:
+    """The parts that are wrong by what `verify.report` or `sync.report` says, a line a part."""
+    return {line[4:16].strip() for line in report.splitlines() if line.startswith("x ")}
+
+
+def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list[str]) -> str:
+    """What may help a film in which these parts are wrong, "" where there are none; `over`: what
+    is asked that does not last as long."""
+    given = seen if args.video_from else heard & FROM_SOUND if args.audio_from else set()
+    if not seen | heard:
+        return ""
+    if seen | heard == given:
+        return f"what is wrong lies in {args.video_from or args.audio_from}, as it was made to fit"
+    hint = "other noise may do better: give another --seed"
+    if over and seen:
+        hint += ", or fewer --seconds"
+    if args.picture and seen:
+        hint += f"; or the picture may not suit the {'action' if 'action' in seen else 'sentence'}"
+    return hint
 
 
 def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
@@ -108,6 +135,7 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
         return {"picture": picture}, fmt
     if args.video_from is not None:
         video, fps, _, _ = media.read_film(path)
+        fmt = fmt if args.size else own_size(machine.preset, fmt, video)
         video, done = fit.fit_film(video, fps, fmt.height, fmt.width, fmt.frames, fmt.fps)
         note(f"{path}: {done}")
         return {"beginning": video}, machine.preset.format(fmt.height, fmt.width, video.shape[2])
@@ -117,6 +145,18 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
         note(f"{path}: {done}")
         return {"audio": sound}, fmt
     return {}, fmt
+
+
+def own_size(preset, fmt, video):
+    """The format as it is, but of the film's own size where films of that size can be made, and
+    are no smaller than those that the networks know, nor over LARGEST times as large."""
+    size = video.shape[-2:]
+    try:
+        own = preset.format(*size, fmt.frames)
+        preset.packing(own)
+    except FormatError:
+        return fmt
+    return own if 1 <= own.side / preset.fmt.side <= LARGEST else fmt
 
 
 def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
@@ -132,11 +172,21 @@ def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
     if grammar.crowded(prompt):
         yield "only two actors fit into a film: the third and later ones are not checked"
     elif spare := grammar.left_over(prompt):
-        yield (f"fits nowhere and is not checked: {', '.join(map(repr, spare))} (an actor has one "
-               "shape, colour and action, 'and' stands between two; sizes and speeds go with some "
-               "actions only)")
+        yield f"fits nowhere and is not checked: {', '.join(map(repr, spare))} ({why(spare)})"
     if late := known[text.LENGTH:]:
         yield f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}"
+
+
+def why(spare: list[str]) -> str:
+    """Why there is no place for words in a sentence."""
+    from minivid import grammar
+
+    spoken = set(spare) & set(grammar.SYLLABLES)
+    reasons = ["only a face says syllables, two or three"] if spoken else []
+    if set(spare) - spoken:
+        reasons.append("an actor has one shape, colour and action, 'and' stands between two; sizes "
+                       "and speeds go with some actions only")
+    return "; ".join(reasons)
 
 
 def free_name(folder: str | Path = ".") -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from dataclasses import astuple, dataclass, replace
 from itertools import chain, product
 
@@ -37,6 +38,7 @@ ACTIONS = tuple(DOING)
 STILL, LEFT, RIGHT, UP, DOWN, BOUNCES, CIRCLES, GROWS, SHRINKS, RIDES, PASSES, SAYS = range(12)
 WORDLESS = ACTIONS[:SAYS]
 SYLLABLES = ("ma", "mi", "mo", "la", "li", "lo")
+FEWEST, MOST = 2, 3  # syllables that are said
 MOVES = ACTIONS[1:5]
 SIZED = ("stands still", *MOVES, "bounces", "circles")  # a single actor doing these has a size
 PAIRED = ("stands still", "moves up", "moves down", "bounces")  # fit a lane of one's own
@@ -149,23 +151,26 @@ VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
 
 # ---------------------------------------------------------------- understanding it
 
+NEAR = 0.75  # how alike two words are, of 1, where one may be a slip for the other
+_FILLERS = {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}
 _VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
 
 
 def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
         -> tuple[list[str], dict[str, list[str]]]:
-    """Split a prompt into known words, and unknown ones with the nearest known words.
+    """Split a prompt into known words, and unknown ones with the known words that are near.
 
     `vocabulary` holds the known ones; networks may know fewer than the world. Raises `PromptError`
     when nothing known is left.
     """
     words = re.findall(r"[^\W_]+", prompt.lower())  # letters of any script, and digits
     known = [w for w in words if w in vocabulary]
-    unknown = {w: difflib.get_close_matches(w, vocabulary, n=2, cutoff=0.55)
+    telling = [w for w in vocabulary if w not in _FILLERS]
+    unknown = {w: difflib.get_close_matches(w, telling, n=2, cutoff=NEAR)
                for w in words if w not in vocabulary}
     if not prompt.strip():
         raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
-    if not set(known) - {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}:
+    if not set(known) - _FILLERS:
         nearest = "".join(f" Perhaps {' or '.join(near)}, for {word!r}?"
                           for word, near in unknown.items() if near)
         raise PromptError(
@@ -186,10 +191,11 @@ def _parse_actor(words: list[str]) -> Actor:
         way = _first(words, ("left", "right", "up", "down"))
         action = f"moves {way}" if way else None
     size, speed = _first(words, SIZES), _first(words, SPEEDS)
-    said = tuple(w for w in words if w in SYLLABLES) if action == "says" else ()
+    said = tuple(w for w in words if w in SYLLABLES)[:MOST] if action == "says" else ()
     return Actor(_first(words, SHAPES), _first(words, COLOURS), action,
                  size if verb is None or action in SIZED else None,
-                 speed if verb is None or action in MOVES else None, said or None)
+                 speed if verb is None or action in MOVES else None,
+                 said if len(said) >= FEWEST else None)
 
 
 def crowded(prompt: str) -> bool:
@@ -199,16 +205,25 @@ def crowded(prompt: str) -> bool:
 
 
 def left_over(prompt: str) -> list[str]:
-    """Known words that `parse` cannot give to anyone: a second colour, the speed of what stands."""
+    """Known words that `parse` cannot give to anyone: a second colour, the speed of what stands,
+    a fourth syllable."""
     told = parse(prompt)
     doing = [DOING[actor.action] for actor in told.actors if actor.action]
     said = chain(*(actor.says or () for actor in told.actors))
     words = chain(*(astuple(replace(actor, says=None)) for actor in told.actors))
     kept = " ".join(filter(None, (told.place, *doing, *words, *said))).split()
-    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *SYLLABLES, *_VERBS, "left", "right",
+    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *_VERBS, "left", "right",
                "up", "down", "wall", "bicycle",
                *(place.split()[-1] for place in PLACES)} - {"moves", "moving"}
-    return [word for word in words_of(prompt)[0] if word in content and word not in kept]
+    known = words_of(prompt)[0]
+    unsaid = Counter(word for word in known if word in SYLLABLES) - Counter(kept)
+    return [word for word in known if word in content and word not in kept] + [*unsaid.elements()]
+
+
+def fleeting(prompt: str) -> list[str]:
+    """The actions a prompt names that do not last: they do not look alike in every stretch."""
+    return [actor.action for actor in parse(prompt).actors
+            if actor.action and actor.action not in LASTING]
 
 
 def parse(prompt: str) -> Description:

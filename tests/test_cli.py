@@ -1,5 +1,6 @@
 """Every command says what it does, does it, and says in one line what it cannot do."""
 
+import argparse
 import inspect
 import json
 import os
@@ -143,7 +144,8 @@ def test_make_says_who_does_not_fit(here, capsys):
     ("a red ball bounces circles", "'circles'"), ("a ball behind a wall", "'wall'"),
     ("there is something that moves", None), ("a red ring standing still", None),
     ("a box bouncing by day and a red cat stands still", None), ("a ball riding a bicycle", None),
-    ("a star quickly grows at night by day", "'quickly', 'night'"), ("red circles", None)])
+    ("a star quickly grows at night by day", "'quickly', 'night'"), ("red circles", None),
+    ("a face says ma", "'ma'"), ("a face says ma mi mo la", "'la'"), ("a face says ma mi", None)])
 def test_make_says_which_words_fit_nowhere(here, capsys, prompt, spare):
     assert cli.main(["make", prompt, "--steps", "1"]) == 0
     told = capsys.readouterr().err
@@ -180,9 +182,20 @@ def test_make_goes_on_where_a_film_is_longer_than_a_stretch(here):
     assert media.read_film("film.mp4")[0].shape[2] == 25
 
 
+@pytest.mark.parametrize("prompt, seconds, over", [
+    ("a cat rides a bicycle", 3, "'rides a bicycle'"), ("a cat rides a bicycle", 2, None),
+    ("a ball bounces", 3, None), ("a ball", 3, None),
+    ("a ball bounces and a box moves up", 3, "'moves up'")])
+def test_make_says_what_does_not_last(here, capsys, prompt, seconds, over):
+    assert cli.main(["make", prompt, "--steps", "1", "--seconds", str(seconds)]) == 0
+    told = capsys.readouterr().err
+    assert ("beyond 2 seconds" in told) == bool(over) and (over or "") in told
+
+
 def test_make_passes_over_words_it_does_not_know(here, capsys):
     assert cli.main(["make", "a red bal bounces", "--steps", "1"]) == 0
     told = capsys.readouterr()
+    assert told.err.splitlines()[0].endswith("passed over; nearest: ball")
     assert "minivid: 'bal' is not a word of this world" in told.err
     assert "but for what was passed over: bal\n" in told.out  # beside the verdict
 
@@ -203,6 +216,27 @@ def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, 
         monkeypatch.setattr(sync, "report", lambda *about, heard=heard: heard)
         assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
         assert ("not as asked" not in capsys.readouterr().out) == right
+
+
+@pytest.mark.parametrize("given, seen, heard, says", [
+    ({}, "", "", ""), ({"video_from": "a.mp4"}, "", "", ""),
+    ({}, "action", "", "another --seed"),
+    ({"video_from": "a.mp4"}, "no switches", "", "lies in a.mp4, as it was made to fit"),
+    ({"video_from": "a.mp4"}, "no switches", "pitch", "another --seed"),
+    ({"audio_from": "a.wav"}, "", "ambience", "lies in a.wav, as it was made to fit"),
+    ({"audio_from": "a.wav"}, "", "hits", "another --seed"),
+    ({"audio_from": "a.wav"}, "place", "ambience", "another --seed"),
+    ({"picture": "a.png"}, "action", "", "may not suit the action"),
+    ({"picture": "a.png"}, "colour", "", "may not suit the sentence"),
+    ({"picture": "a.png"}, "", "hits", "another --seed")])
+def test_make_says_what_may_help(given, seen, heard, says):
+    args = argparse.Namespace(**{"picture": None, "video_from": None, "audio_from": None} | given)
+    told = [films.faults(f"{'x':<3} {name:<12} so and so" if name else "ok  colour  asked red")
+            for name in (seen, heard)]
+    hint = films.advice(args, *told, [])
+    assert hint.endswith(says) and bool(hint) == bool(says)
+    shorter = films.advice(args, *told, ["moves up"])
+    assert ("--seconds" in shorter) == ("--seed" in hint and bool(seen))
 
 
 def test_make_says_when_a_picture_is_not_of_this_world(here, capsys):
@@ -254,6 +288,19 @@ def test_films_sound_and_what_is_given_is_kept(heard, capsys):
     assert (other - clip.video).abs().mean() > 0.05
 
 
+@pytest.mark.parametrize("size, flags, made", [
+    ((36, 24), "", (36, 24)), ((36, 24), "--size 24x24", (24, 24)), ((30, 24), "", (24, 24)),
+    ((96, 96), "", (24, 24)), ((72, 72), "", (72, 72)), ((36, 12), "", (24, 24))])
+def test_sound_is_made_for_a_film_in_its_own_size(heard, capsys, size, flags, made):
+    clip = film([3], ClipFormat(size[1], size[0], 5), sound=False)
+    media.write_film("given.mp4", clip.video, 8)
+    assert cli.main(["make", "a ball", "--steps", "1", "--video-from", "given.mp4", *flags.split(),
+                     "-o", "made.mp4"]) == 0
+    assert media.read_film("made.mp4")[0].shape[-2:] == made[::-1]
+    told = capsys.readouterr().err
+    assert ("cropped" in told or "resized" in told) == (made != size)
+
+
 def test_only_mp4_holds_sound(heard, capsys):
     assert cli.main(["make", "a red ball", "--steps", "1", "-o", "a.gif"]) == 0
     assert "only .mp4 holds sound: it is left out of a.gif" in capsys.readouterr().err
@@ -290,8 +337,11 @@ def test_silent_networks_say_so(here, capsys, monkeypatch):
     (["make"], "required: PROMPT"),
     (["make", ""], "empty"),
     (["make", "a", "red", "ball"], "needs quotes"),
+    (["make", "a red ball", "--sede", "3"], "--sede 3 (did you mean --seed?). Try `minivid make"),
+    (["make", "a red ball", "--sedes=3"], "(did you mean --seed?)"),
+    (["make", "a ball", "--qqqq"], "arguments: --qqqq. Try"),
     (["make", "3 кота"], "No word of the prompt"),
-    (["make", "a bal bouncs"], "Perhaps ball or wall, for 'bal'?"),
+    (["make", "a bal bouncs"], "Perhaps ball, for 'bal'?"),
     (["make", "a ball", "--seed", "-1"], "whole number from 0 to 2^40"),
     (["make", "a ball", "-o", "a.png", "--strip", "a.png"], "cannot both be a.png"),
     (["train", "text", "--resume", "--minutes", "3"], "no --warm, --minutes"),
@@ -518,6 +568,19 @@ def test_the_help_says_the_defaults(capsys):
                           ("seconds", f"{fmt.seconds:g}")):
         assert f"(default: {default})" in told.rpartition(f"--{flag} ")[2].partition(" --")[0]
     assert f"{fmt.width}x{fmt.height} on a laptop" in told
+
+
+def test_help_and_readme_say_what_lasts_and_where_sound_may_come_from(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["make", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if line.startswith("| `minivid make"))
+    for text in (told.rpartition("--seconds ")[2].partition(" --")[0],
+                 row.partition("--seconds 6")[2].partition("--strip")[0]):
+        assert all(action in text for action in grammar.LASTING)
+    assert "film" in told.rpartition("--audio-from ")[2].partition(" --")[0]
+    assert "that of a film" in row.partition("--audio-from")[2]
 
 
 def test_errors_meant_for_users_are_of_one_kind(capsys, monkeypatch):

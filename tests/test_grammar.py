@@ -77,6 +77,34 @@ def test_unknown_words_are_named_with_their_neighbours():
     assert "green" in unknown["gren"] and unknown["zzzz"] == []
 
 
+@pytest.mark.parametrize("typed, meant", [line.split() for line in (
+    "bal ball", "bicylce bicycle", "trinagle triangle", "balls ball", "boxes box", "cats cat",
+    "stars star", "faces face", "rings ring", "triangles triangle", "bounce bounces",
+    "slow slowly", "bleu blue", "gren green", "snwo snow", "pruple purple", "sayz says")])
+def test_the_word_that_was_meant_is_the_nearest(typed, meant):
+    assert g.words_of(f"a red {typed}")[1][typed][0] == meant
+
+
+@pytest.mark.parametrize("word", "dragon moon house dog bird tree car jumps white big hat".split())
+def test_no_word_is_named_where_none_is_near(word):
+    assert g.words_of(f"a red {word}")[1] == {word: []}
+
+
+@pytest.mark.parametrize("said, asked, spare", [
+    ("ma mi", ("ma", "mi"), []), ("ma mi mo", ("ma", "mi", "mo"), []), ("", None, []),
+    ("ma", None, ["ma"]), ("ma mi mo la", ("ma", "mi", "mo"), ["la"]),
+    ("ma ma ma ma", ("ma",) * 3, ["ma"])])
+def test_two_or_three_syllables_are_said(said, asked, spare):
+    assert g.parse(f"a face says {said}").actors == (g.Actor("face", action="says", says=asked),)
+    assert g.left_over(f"a face says {said} by day") == spare
+
+
+def test_fleeting_actions_are_those_that_do_not_last():
+    assert g.fleeting("a red ball") == g.fleeting("at night") == []
+    for action in g.ACTIONS:
+        assert g.fleeting(f"a ball {action}") == ([] if action in g.LASTING else [action])
+
+
 @pytest.mark.parametrize("prompt", ["", "  !?", "the of in", "hello world"])
 def test_nothing_known_is_an_error_of_one_line(prompt):
     with pytest.raises(PromptError) as error:

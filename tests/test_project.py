@@ -174,6 +174,17 @@ def test_an_install_has_the_licence_and_the_command(installed):
     assert (about / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
+def test_films_and_pictures_of_the_examples_are_ignored_at_the_top_alone():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"(?:-o|--strip) (\w+\.\w+)", readme)
+    assert {"film.gif", "ball.png", "strip.png"} <= set(named)
+    names = sorted({*named, "film.mp4", "film-2.gif", "film-3.png", "wide.mp4"})
+    paths = [*names, *(f"course/{name}" for name in names), *(f"data/{name}" for name in names)]
+    said = subprocess.run(["git", "check-ignore", "--no-index", *paths], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert said.stdout.split() == names
+
+
 def test_make_help_lists_every_target():
     if shutil.which("make") is None:
         pytest.skip("there is no make here")
