@@ -27,7 +27,7 @@ video: $(STAMP)  ## make a film: make video PROMPT="a blue cat rides a bicycle"
 	$(BIN)/minivid make "$$PROMPT"
 
 test: lint  ## lint, then the tests, then every notebook against its stored outputs
-	$(BIN)/pytest tests
+	$(BIN)/pytest -n auto --maxprocesses 4 tests
 	@if [ -n "$(NOTEBOOKS)" ]; then set -x; \
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 \
 	  --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS); \

@@ -187,9 +187,9 @@ def rows(machine: Machine, few: int) -> dict[str, dict]:
         "behind a wall, unnamed": {"knobs": behind, "tell": unnamed},
         "from a picture": {"knobs": alone, "n": few, "begin": 1},
         "continued": {"knobs": alone, "n": few, "begin": continued},
-        "actions that last": {"knobs": lasting, "n": few},
+        "actions that last": {"knobs": lasting},
         "actions that last, thrice as long":
-            {"knobs": lasting, "n": few, "fmt": replace(fmt, frames=3 * (fmt.frames - 1) + 1),
+            {"knobs": lasting, "fmt": replace(fmt, frames=3 * (fmt.frames - 1) + 1),
              "make": make_long},
     }
 
