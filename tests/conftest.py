@@ -1,4 +1,4 @@
-"""Tests may run in several processes at once (`pytest -n auto`): each has its share of the cores."""
+"""Tests may run in several processes at once (`pytest -n auto`): each has a share of the cores."""
 
 import os
 
