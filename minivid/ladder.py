@@ -21,13 +21,13 @@ from torch import nn
 
 from . import checkpoints, little
 from .autoencoder import GROUP, AutoencoderConfig
+from .budget import steps_in
 from .errors import MinividError
 from .files import write_whole
 from .flow import velocity_to
 from .folded import AHEAD, Folded
 from .generate import Machine
 from .paint import ClipFormat
-from .runs import steps_in
 from .train import Training
 from .transformer import Transformer
 

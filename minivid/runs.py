@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoints, cost, distributed
+from .budget import clips_in, rate_for, steps_in, worth_compiling
 from .errors import CheckpointError, MinividError
 from .files import check_writable
 from .presets import Preset, choose
@@ -25,8 +26,6 @@ from .recipes import RECIPES
 from .train import Training
 
 SAVE_EVERY, SAY_EVERY = 60, 10  # seconds
-ENCODED = {"cpu": 2048, "cuda": 4096}  # clips, for each minute that a training may take
-TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
 
 
 def hardware(device: torch.device) -> str:
@@ -39,37 +38,6 @@ def hardware(device: torch.device) -> str:
 def in_progress(name: str, preset: str) -> Path:
     """Where an unfinished training is kept: in runs/, or in the folder MINIVID_RUNS."""
     return Path(os.environ.get("MINIVID_RUNS", "runs")) / f"{name}-{preset}.safetensors"
-
-
-def clips_in(minutes: float | None, pool: int, device: torch.device) -> int:
-    """How many clips are encoded before a training: fewer than the preset's pool in a short one."""
-    return pool if minutes is None else min(pool, max(1024, int(ENCODED[device.type] * minutes)))
-
-
-def worth_compiling(minutes: float, steps: int | None) -> bool:
-    """Whether a training on a GPU is long enough: to compile takes up to a minute of it."""
-    return steps >= 5000 if steps else minutes > 3
-
-
-def rate_for(recipe, steps: int | None, warm: bool) -> float:
-    """How fast a training learns: the recipe's rate, and less where few steps shall improve what
-    is there, for the rate must fall again before it has undone more than it brings."""
-    return recipe.lr * min(1, (steps or recipe.long) / recipe.long if warm else 1)
-
-
-def steps_in(recipe, seconds: float) -> int:
-    """How many steps fit in that many seconds: a few are tried, and undone."""
-    trial = Training(recipe.model, recipe.loss, 10_000, recipe.lr, ema=0)
-    weights = {n: x.clone() for n, x in recipe.model.state_dict().items()}
-    for _now in trial.fit(TRIAL[0]):
-        pass
-    begin = time.perf_counter()
-    for _now in trial.fit(sum(TRIAL)):
-        pass
-    took = torch.tensor([time.perf_counter() - begin, seconds], device=trial.device)
-    took, seconds = distributed.all_mean(took).tolist()  # all processes count alike
-    recipe.model.load_state_dict(weights)
-    return max(TRIAL[1], int(seconds / took * TRIAL[1]))
 
 
 def train(name: str, preset: str | Preset | None = None, minutes: float | None = None,

@@ -13,7 +13,17 @@ from tiny import TINY, empty_data, training
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.utils.data import DataLoader
 
-from minivid import checkpoints, compression, ingredients, pool, presets, recipes, runs, text
+from minivid import (
+    budget,
+    checkpoints,
+    compression,
+    ingredients,
+    pool,
+    presets,
+    recipes,
+    runs,
+    text,
+)
 from minivid import grammar as g
 from minivid.autoencoder import autoencoder_loss
 from minivid.errors import CheckpointError, MinividError
@@ -182,9 +192,10 @@ def test_clips_staged_by_other_processes_are_the_same():
 def test_a_gpu_encodes_more_clips_for_each_minute():
     for device, clips in (("cpu", 4096), ("cuda", 8192)):
         device = torch.device(device)
-        assert runs.clips_in(2, 10**6, device) == clips
-        assert runs.clips_in(0.1, 10**6, device) == 1024 and runs.clips_in(0.1, 64, device) == 64
-        assert runs.clips_in(2, 2000, device) == runs.clips_in(None, 2000, device) == 2000
+        assert budget.clips_in(2, 10**6, device) == clips
+        assert budget.clips_in(0.1, 10**6, device) == 1024
+        assert budget.clips_in(0.1, 64, device) == 64
+        assert budget.clips_in(2, 2000, device) == budget.clips_in(None, 2000, device) == 2000
 
 
 def test_noise_is_the_dices_and_a_gpu_draws_its_own():
@@ -440,8 +451,8 @@ def test_fused_blocks_take_the_same_steps_with_one_graph_for_clips_of_any_size(f
 
 
 def test_only_long_trainings_are_compiled_for():
-    assert runs.worth_compiling(20, None) and not runs.worth_compiling(2, None)
-    assert runs.worth_compiling(2, 9000) and not runs.worth_compiling(60, 100)
+    assert budget.worth_compiling(20, None) and not budget.worth_compiling(2, None)
+    assert budget.worth_compiling(2, 9000) and not budget.worth_compiling(60, 100)
 
 
 def test_the_loss_is_looked_at_only_when_it_is_asked_for():
@@ -462,8 +473,8 @@ def test_minutes_become_a_number_of_steps_and_leave_the_weights_alone(monkeypatc
     recipe = RECIPES["autoencoder"](TINY, 0, "cpu")
     before = [p.detach().clone() for p in recipe.model.parameters()]
     moments = iter([100.0, 112.0])  # 24 steps in 12 seconds
-    monkeypatch.setattr(runs, "time", SimpleNamespace(perf_counter=lambda: next(moments)))
-    assert runs.steps_in(recipe, 60.0) == 120
+    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(moments)))
+    assert budget.steps_in(recipe, 60.0) == 120
     assert all(torch.equal(a, b) for a, b in zip(before, recipe.model.parameters(), strict=True))
 
 
@@ -576,7 +587,7 @@ def test_a_few_steps_more_are_small_ones_also_when_resumed(folder, monkeypatch):
 
     train_all(TINY.networks)
     monkeypatch.setitem(RECIPES, "transformer", Brief)
-    assert [runs.rate_for(Brief, *asked) for asked in ((10, True), (80, True), (10, False))] == \
+    assert [budget.rate_for(Brief, *asked) for asked in ((10, True), (80, True), (10, False))] == \
         pytest.approx([5e-3 / 4, 5e-3, 5e-3])
     peaks = broken_off(monkeypatch, 3, lambda run: [
         group["peak"] for o in run.optimizers for group in o.param_groups])

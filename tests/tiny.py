@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from minivid import checkpoints, distributed, presets, runs, train
+from minivid import budget, checkpoints, distributed, presets, runs, train
 from minivid.audio import SoundConfig
 from minivid.autoencoder import AutoencoderConfig
 from minivid.generate import Machine
@@ -61,8 +61,8 @@ def training(name: str, steps: int, device="cpu") -> Training:
 
 def main(folder: str, *names: str) -> None:
     device = distributed.init_from_env()
-    steps = torch.tensor(float(runs.steps_in(RECIPES["autoencoder"](TINY, 0, device),
-                                        1.0 + distributed.rank())))
+    steps = torch.tensor(float(budget.steps_in(RECIPES["autoencoder"](TINY, 0, device),
+                                               1.0 + distributed.rank())))
     assert distributed.all_mean(steps) == steps, "minutes become as many steps in every process"
 
     def keep(recipe, run, path, *about, **more):  # not rounded to 16 bits
