@@ -1,0 +1,44 @@
+"""What a training's minutes buy: how many clips, how many steps, at what rate, compiled or not."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from . import distributed
+from .train import Training
+
+ENCODED = {"cpu": 2048, "cuda": 4096}  # clips, for each minute that a training may take
+TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
+
+
+def clips_in(minutes: float | None, pool: int, device: torch.device) -> int:
+    """How many clips are encoded before a training: fewer than the preset's pool in a short one."""
+    return pool if minutes is None else min(pool, max(1024, int(ENCODED[device.type] * minutes)))
+
+
+def worth_compiling(minutes: float, steps: int | None) -> bool:
+    """Whether a training on a GPU is long enough: to compile takes up to a minute of it."""
+    return steps >= 5000 if steps else minutes > 3
+
+
+def rate_for(recipe, steps: int | None, warm: bool) -> float:
+    """How fast a training learns: the recipe's rate, and less where few steps shall improve what
+    is there, for the rate must fall again before it has undone more than it brings."""
+    return recipe.lr * min(1, (steps or recipe.long) / recipe.long if warm else 1)
+
+
+def steps_in(recipe, seconds: float) -> int:
+    """How many steps fit in that many seconds: a few are tried, and undone."""
+    trial = Training(recipe.model, recipe.loss, 10_000, recipe.lr, ema=0)
+    weights = {n: x.clone() for n, x in recipe.model.state_dict().items()}
+    for _now in trial.fit(TRIAL[0]):
+        pass
+    begin = time.perf_counter()
+    for _now in trial.fit(sum(TRIAL)):
+        pass
+    took = torch.tensor([time.perf_counter() - begin, seconds], device=trial.device)
+    took, seconds = distributed.all_mean(took).tolist()  # all processes count alike
+    recipe.model.load_state_dict(weights)
+    return max(TRIAL[1], int(seconds / took * TRIAL[1]))
