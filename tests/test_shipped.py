@@ -56,7 +56,9 @@ def test_what_holds_on_record_goes_on_holding():
     assert made["never-seen pairs"] >= 0.895 and made["never-seen triples"] >= 0.905
     assert made["seen, two actors"] >= 0.95 and rows["seen, two actors"]["swapped"] <= 0.02
     assert scores["article"]["together"] >= 0.9
-    assert made["actions that last"] - made["actions that last, thrice as long"] <= 0.1
+    lasting = ["actions that last", "actions that last, thrice as long"]
+    assert made[lasting[0]] - made[lasting[1]] <= 0.1
+    assert all(rows[name]["prompts"] >= 100 for name in lasting)  # of fewer that would be chance
     assert min(rows["seen, one actor"]["spread"].values()) >= 0.7
     assert min(row["real"] for row in rows.values()) >= 0.995
     heard = {name: row["made"] for name, row in scores["sound"].items()}

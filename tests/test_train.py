@@ -31,7 +31,7 @@ from minivid.layers import PICTURE
 from minivid.pool import UNSEEN, seeds_for
 from minivid.recipes import RECIPES, noise_levels
 from minivid.train import Training, draw_noise, fused, optimizers_for, schedule
-from minivid.world import film, painted, script
+from minivid.world import film, painted, script, sound_of
 
 
 @pytest.fixture
@@ -187,6 +187,7 @@ def test_clips_staged_by_other_processes_are_the_same():
     assert sum((part.caption for part in parts), []) == whole.caption
     assert torch.equal(torch.cat([part.video for part in parts]), whole.video)
     assert torch.equal(torch.cat([part.audio for part in parts]), whole.audio)
+    assert torch.equal(whole.audio, sound_of(whole.truth, seeds, TINY.fmt))
 
 
 def test_a_gpu_encodes_more_clips_for_each_minute():
