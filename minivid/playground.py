@@ -101,25 +101,27 @@ class Playground(w.VBox):
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do it; whatever goes wrong becomes one clear line, and the panel is ready again."""
-        last = "Ready"
+        ended, wrong = "Ready", None
         try:
             work()
-            last = "Done"
+            ended = "Done"
         except Stopped:
-            self._say("Stopped. Nothing was kept of it.")
+            wrong = "Stopped. Nothing was kept of it."
         except MinividError as problem:
-            self._say(str(problem))
+            wrong = str(problem)
         except torch.OutOfMemoryError:
-            self._say("The GPU's memory is full. Choose a smaller size or a shorter film, or "
-                      "close other notebooks.")
+            wrong = ("The GPU's memory is full. Choose a smaller size or a shorter film, or close "
+                     "other notebooks.")
         except Exception as problem:  # a panel has nowhere to show a traceback
-            self._say(f"This went wrong: {type(problem).__name__}: {problem}")
+            wrong = f"This went wrong: {type(problem).__name__}: {problem}"
         finally:
             self.screen.on_the_way.value = ""
-            self.progress.description = last
+            self.progress.description = ended
             self._show_film()
             self.make.disabled = self.nearest.disabled = False
             self.stop.disabled = True
+        if wrong:  # last: whoever reads it can press Make again
+            self._say(wrong)
         if self.machine.device.type == "cuda":
             torch.cuda.empty_cache()  # others may share the GPU
 
