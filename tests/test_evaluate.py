@@ -23,11 +23,11 @@ def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
     for module, name in ((batches, "generate"), (evaluate, "extend")):
         # mud takes few steps
         monkeypatch.setattr(module, name, partial(getattr(module, name), steps=2))
-    monkeypatch.setattr(evaluate, "BATCH", 4)  # as few films in the smaller rows
+    monkeypatch.setattr(evaluate, "BATCH", 2)  # as few films in the smaller rows
     ticks = []
-    scores = evaluate.evaluate(machine, prompts=4, seeds=1, tick=ticks.append)
+    scores = evaluate.evaluate(machine, prompts=2, seeds=1, tick=ticks.append)
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
-    assert sum(ticks) > 100
+    assert sum(ticks) > 70
     text = evaluate.table(scores)
     for name in ("seen, two actors", "never-seen triples", "aspect 48x24", evaluate.ARTICLE):
         assert name in text

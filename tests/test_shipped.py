@@ -18,6 +18,7 @@ from minivid import grammar as g
 from minivid.generate import Machine
 from minivid.world import Knobs
 
+pytestmark = pytest.mark.shipped
 ROOT = Path(__file__).resolve().parents[1]
 FMT = presets.PRESETS["laptop"].fmt
 
