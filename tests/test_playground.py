@@ -109,9 +109,12 @@ def test_stop_ends_it_and_the_panel_is_ready_again(panel, monkeypatch):
     panel.steps.value = 64
     panel.make.click()
     assert reached.wait(30) and panel.make.disabled and not panel.stop.disabled
+    ready = []  # when it says so
+    panel.line.observe(lambda change: ready.append(not panel.make.disabled), "value")
     panel.stop.click()
     go.set()
-    panel.job.result(1)
+    panel.job.result(30)
+    assert ready == [True]
     assert "Stopped" in panel.line.value and not panel.make.disabled and panel.stop.disabled
     assert panel.take is None and panel.screen.on_the_way.value == ""
     press(panel)
