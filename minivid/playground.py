@@ -101,10 +101,9 @@ class Playground(w.VBox):
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do it; whatever goes wrong becomes one clear line, and the panel is ready again."""
-        ended, wrong = "Ready", None
+        wrong = None
         try:
             work()
-            ended = "Done"
         except Stopped:
             wrong = "Stopped. Nothing was kept of it."
         except MinividError as problem:
@@ -114,12 +113,11 @@ class Playground(w.VBox):
                      "other notebooks.")
         except Exception as problem:  # a panel has nowhere to show a traceback
             wrong = f"This went wrong: {type(problem).__name__}: {problem}"
-        finally:
-            self.screen.on_the_way.value = ""
-            self.progress.description = ended
-            self._show_film()
-            self.make.disabled = self.nearest.disabled = False
-            self.stop.disabled = True
+        self.screen.on_the_way.value = ""
+        self.progress.description = "Ready" if wrong else "Done"
+        self._show_film()
+        self.make.disabled = self.nearest.disabled = False
+        self.stop.disabled = True
         if wrong:  # last: whoever reads it can press Make again
             self._say(wrong)
         if self.machine.device.type == "cuda":
