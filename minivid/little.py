@@ -38,10 +38,11 @@ SUDDEN = 0.1  # of all that light can change, 2
 
 
 def size_of(preset: Preset) -> Preset:
-    """The sizes of the little machine: silent, small films of nine frames, and two blocks."""
+    """The sizes of the little machine: silent, small films of nine frames, and two blocks, which
+    feel the edges from anywhere."""
     fmt = replace(preset.fmt, height=SIDE, width=SIDE, frames=FRAMES)
     return replace(preset, fmt=fmt, aspects=preset.aspects[:1], sound=None, cast="one",
-                   transformer=replace(preset.transformer, depth=2))
+                   transformer=replace(preset.transformer, depth=2, reach=None))
 
 
 def machine(whole: Machine) -> Machine:

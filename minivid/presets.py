@@ -46,6 +46,11 @@ class Preset:
         return TextConfig(width=self.transformer.text_width, clip_dim=self.dim)
 
     @property
+    def channels(self) -> tuple[int, int]:
+        """Numbers in a latent of picture and in one of sound."""
+        return self.autoencoder.channels, self.sound.channels if self.sound else 0
+
+    @property
     def dim(self) -> int:
         """Numbers in a token."""
         return self.transformer.dim
@@ -60,7 +65,11 @@ class Preset:
 
     def used(self, packing: Packing) -> torch.Tensor:
         """Which numbers of each token mean something, 1, and which only fill it up: (N, D)"""
-        return packing.used(self.autoencoder.channels, self.sound.channels if self.sound else 0)
+        return packing.used(*self.channels)
+
+    def unpack(self, tokens: torch.Tensor, packing: Packing) -> tuple:
+        """Latents of picture and of sound, None where there is none: see `Packing.unpack`."""
+        return packing.unpack(tokens, *self.channels)
 
     def format(self, height: int, width: int, frames: int | None = None) -> ClipFormat:
         """A format of that size at this preset's rate, and its length unless said otherwise."""
@@ -73,7 +82,7 @@ PRESETS = {
         ClipFormat(48, 48, 17, 8),
         aspects=((48, 48), (48, 72), (72, 48), (48, 84), (84, 48)),
         held_out=((48, 60), (60, 48)),
-        transformer=TransformerConfig(depth=4),
+        transformer=TransformerConfig(depth=4, reach=0.375),
     ),
     "gpu": Preset(
         "gpu",

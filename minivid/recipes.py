@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from torch import nn
@@ -104,6 +104,7 @@ def load_link(path, device="cpu") -> Link:
 # ---------------------------------------------------------------- transformer
 
 
+SHIFTED = 3  # in every third step patches are cut half a patch further to the left
 APART = (1, 2)  # of each five steps, those in which picture and sound have a noise level each
 
 
@@ -149,7 +150,7 @@ class TransformerRecipe(Recipe):
 
     def tokens(self, step: int) -> int:
         """How many tokens the batch of that step has."""
-        packing = aspect_of(self.pools, step).packing
+        packing = self.cut(aspect_of(self.pools, step), step)
         return self.batch * (packing.pictures + packing.sound)
 
     def prepare(self, progress=None, size: int | None = None) -> None:
@@ -171,20 +172,28 @@ class TransformerRecipe(Recipe):
             parts = [link.encode(part) for part in _parts(pool.captions, 512)]
             self.text.append(tuple(torch.cat(x) for x in zip(*parts)))
 
+    def cut(self, pool: Pool, step: int) -> Packing:
+        """How clips are cut into patches in that step: whatever stands in the middle of a frame is
+        cut in two, or not, at any width."""
+        shifted = step % SHIFTED == SHIFTED - 1
+        return replace(pool.packing, shift=pool.packing.patch // 2 if shifted else 0)
+
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         """The flow loss on clips of one aspect, a scalar."""
         pool, rows = draw(self.pools, step, self.batch, dice)
-        t = noise_levels(step, pool.packing, self.batch, dice, self.shift, self.levels)
+        packing = self.cut(pool, step)
+        t = noise_levels(step, packing, self.batch, dice, self.shift, self.levels)
         dropped = torch.rand(self.batch, 1, generator=dice) < self.drop
-        fresh = draw_noise((self.batch, *pool.tokens.shape[1:]), dice, self.device)
-        fresh = fresh * self.preset.used(pool.packing).to(self.device)
-        layout = pool.packing.layout(1, self.device)
+        layout, used = packing.layout(1, self.device), self.preset.used(packing).to(self.device)
+        fresh = draw_noise((self.batch, *used.shape), dice, self.device) * used
         apart = self.apart * (step % 5 in APART and layout.heard)
         hidden = mine(torch.rand(self.batch, generator=dice) < apart)
         rows, t, dropped, fresh = (mine(x).to(self.device) for x in (rows, t, dropped, fresh))
         text, mask = (x[rows] for x in self.text[self.pools.index(pool)])
         given = Condition(text, mask & ~dropped, layout, hidden)
         clean = pool.tokens[rows].to(self.device, torch.float32)
+        if packing != pool.packing:
+            clean = packing.pack(*self.preset.unpack(clean, pool.packing))
         return flow_loss(model, clean, given, t, fresh,
                          torch.where(layout.kind == SOUND, self.loudness, 1.0))
 

@@ -36,7 +36,9 @@ class Packing:
     """How a clip of a format becomes one row of tokens: first the picture's, then the sound's.
 
     cell: pixels that a patch is wide and high; group: frames in a latent frame; sound: tokens of
-    sound (0 for silent); dim: numbers in a token, the shorter kind is filled up with zeros.
+    sound (0 for silent); dim: numbers in a token, the shorter kind is filled up with zeros; shift:
+    latents by which all patches are moved to the left. Where the outer ones reach beyond the frame
+    then, zeros stand for what is not there.
     """
 
     fmt: ClipFormat
@@ -45,6 +47,7 @@ class Packing:
     group: int = 4
     dim: int = 40
     sound: int = 0
+    shift: int = 0
 
     def __post_init__(self):
         if self.fmt.height % self.cell or self.fmt.width % self.cell:
@@ -62,8 +65,14 @@ class Packing:
     @property
     def grid(self) -> tuple[int, int, int]:
         """Patches in time, down and across."""
-        frames = 1 + (self.fmt.frames - 1) // self.group
-        return frames, self.fmt.height // self.cell, self.fmt.width // self.cell
+        f, h, w = self.latents
+        return f, h // self.patch, -(-(w + self.shift) // self.patch)
+
+    @property
+    def latents(self) -> tuple[int, int, int]:
+        """Latents in time, down and across."""
+        frames, side = 1 + (self.fmt.frames - 1) // self.group, self.cell // self.patch
+        return frames, self.fmt.height // side, self.fmt.width // side
 
     @property
     def pictures(self) -> int:
@@ -81,7 +90,7 @@ class Packing:
         step = torch.arange(f, dtype=torch.float32)
         seconds = (step * self.group - (self.group - 1) / 2).clamp(min=0) / self.fmt.fps
         y = (torch.arange(h) + 0.5) * self.cell / unit - hy
-        x = (torch.arange(w) + 0.5) * self.cell / unit - hx
+        x = (torch.arange(w) + 0.5 - self.shift / self.patch) * self.cell / unit - hx
         picture = torch.stack(torch.meshgrid(seconds, y, x, indexing="ij"), -1).reshape(-1, 3)
         ear = torch.zeros(self.sound, 3)  # sound is heard at the centre
         if self.sound:
@@ -93,7 +102,8 @@ class Packing:
 
     def pack(self, latents: Tensor, sound: Tensor | None = None) -> Tensor:
         """Video latents (B, C, f, h, w) and sound latents (B, C', s) to one row: (B, N, dim)"""
-        tokens = patchify(latents, self.patch)
+        beyond = -(latents.shape[-1] + self.shift) % self.patch
+        tokens = patchify(F.pad(latents, (self.shift, beyond)), self.patch)
         rows = [tokens] if sound is None else [tokens, sound.transpose(1, 2)]
         return torch.cat([F.pad(row, (0, self.dim - row.shape[-1])) for row in rows], 1)
 
@@ -101,14 +111,14 @@ class Packing:
         """The inverse of `pack`: video latents, sound latents or None."""
         picture = tokens[:, : self.pictures, : channels * self.patch**2]
         sound = tokens[:, self.pictures :, :sound_channels].transpose(1, 2) if self.sound else None
-        return unpatchify(picture, self.grid, self.patch), sound
+        latents = unpatchify(picture, self.grid, self.patch)
+        return latents[..., self.shift : self.shift + self.latents[2]], sound
 
     @lru_cache(maxsize=64)
     def used(self, channels: int, sound_channels: int = 0) -> Tensor:
         """Which numbers of each token mean something, 1, and which only fill it up, 0: (N, dim)"""
-        width = torch.tensor([channels * self.patch**2] * self.pictures
-                             + [sound_channels] * self.sound)
-        return (torch.arange(self.dim) < width[:, None]).float()
+        return self.pack(torch.ones(1, channels, *self.latents),
+                         torch.ones(1, sound_channels, self.sound))[0]
 
     def beginning(self, frames: int, samples: int = 0, rate: int = 8000) -> Tensor:
         """Which tokens hold the first so many frames (1 + 4k, or none) and samples: (N,) of bool"""

@@ -26,6 +26,7 @@ class TransformerConfig:
     text_width: int = 96
     depth: int = 5  # the one dial: width and heads follow
     kinds: int = 2
+    reach: float | None = None  # short sides from which on an edge is too far to be felt
 
     @property
     def width(self) -> int:
@@ -112,10 +113,17 @@ class Transformer(nn.Module):
         return self.level_out(F.silu(hidden)).unflatten(-1, (5, -1))
 
     def address(self, layout: Layout) -> Tensor:
-        """How far to the clip's start, end, four edges and centre: rotation alone cannot see it."""
+        """How far to the clip's start, end, four edges and centre: rotation alone cannot see it.
+
+        Where edges are felt nearby only, what stands in the middle of a frame is learnt from the
+        centre, and stands there in frames of any width.
+        """
         half = layout.extent[:, None] / 2  # (B, 1, 3): time is measured from the start, not centre
         place = layout.positions - F.pad(half[..., :1], (0, 2))
-        far = torch.cat([half + place, half - place, place[..., 1:]], -1)  # (B, N, 8)
+        ends = torch.stack([half + place, half - place])
+        if self.config.reach:
+            ends[..., 1:] = ends[..., 1:].clamp(max=self.config.reach)
+        far = torch.cat([*ends, place[..., 1:]], -1)  # (B, N, 8)
         return self.walls(waves(far, self.wall_waves).flatten(-2))
 
     @staticmethod

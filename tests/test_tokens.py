@@ -64,6 +64,22 @@ def test_what_only_fills_tokens_up_is_told_apart():
     assert used.sum(1).tolist() == [16] * 8 + [7] * 3 and used[0, 15] == 1 and used[0, 16] == 0
 
 
+@settings(max_examples=25, deadline=None)
+@given(width=st.integers(1, 4), shift=st.integers(0, 1))
+def test_patches_that_are_shifted_hold_the_same_film(width, shift):
+    packing = Packing(ClipFormat(24, 12 * width + 12, 5), dim=20, sound=3, shift=shift)
+    latents, sound = torch.randn(2, 4, *packing.latents), torch.randn(2, 7, 3)
+    tokens, used = packing.pack(latents, sound), packing.used(4, 7)
+    again, heard = packing.unpack(tokens, 4, 7)
+    assert torch.equal(again, latents) and torch.equal(heard, sound)
+    assert all(torch.equal((row != 0).float(), used) for row in tokens)
+    # the frame's middle lies on the border of two patches, or within one: the other way round
+    place = packing.layout(1).positions[0, : packing.pictures].view(*packing.grid, 3)
+    across, cell = place[0, 0, :, 2], 12 / packing.fmt.side
+    assert torch.allclose(across.diff(), torch.tensor(cell))
+    assert torch.allclose(across[0], torch.tensor((1 - shift) * cell / 2 - packing.fmt.half[1]))
+
+
 def test_impossible_sizes_get_a_clear_error():
     with pytest.raises(FormatError, match="multiples of 12"):
         Packing(ClipFormat(50, 48))

@@ -134,6 +134,18 @@ def test_the_centre_is_seen_however_far_the_edges_are():
     assert (here[0] - here[1]).abs().max() > 0.01  # the left patch and the right one
 
 
+@pytest.mark.parametrize("reach, alike", [(0.375, True), (None, False)])
+def test_an_edge_is_felt_within_its_reach(reach, alike):
+    net = Transformer(TransformerConfig(dim=16, text_width=32, depth=1, reach=reach))
+    five, seven = (Packing(ClipFormat(48, 12 * n, 5), dim=16).layout(1) for n in (5, 7))
+    here, there = (net.address(x)[0].unflatten(0, (2, 4, -1)) for x in (five, seven))
+    # rows of five and of seven patches have the same ones in the middle
+    assert torch.allclose(here[:, :, 1:4], there[:, :, 2:5], atol=1e-6) == alike
+    off = (here[:, :, [0, 4]] - there[:, :, [1, 5]]).abs().amax((0, 1, 3))
+    assert off.min() > 0.01  # next to the edge of one frame, not of the other
+
+
+
 def test_angles_are_not_rounded_under_autocast():
     rotary, where = Rotary((0.8, 25.0, 4)), torch.tensor([[[1.8125], [1.7]]])
     with torch.autocast("cpu", torch.bfloat16):
