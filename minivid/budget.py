@@ -7,10 +7,11 @@ import time
 import torch
 
 from . import distributed
-from .train import Training
+from .train import Training, fewest_steps
 
 ENCODED = {"cpu": 2048, "cuda": 4096}  # clips, for each minute that a training may take
 TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
+AGAIN = 50  # steps after which it is looked whether that number still fits
 
 
 def clips_in(minutes: float | None, pool: int, device: torch.device) -> int:
@@ -42,3 +43,28 @@ def steps_in(recipe, seconds: float) -> int:
     took, seconds = distributed.all_mean(took).tolist()  # all processes count alike
     recipe.model.load_state_dict(weights)
     return max(TRIAL[1], int(seconds / took * TRIAL[1]))
+
+
+class Deadline:
+    """The moment, by `time.perf_counter`, at which a training shall end.
+
+    Its number of steps follows from how fast they turn out to be, until its rate begins to fall:
+    up to there the rate is the same for any number.
+    """
+
+    def __init__(self, moment: float):
+        self.moment, self.mark = moment, None  # mark: the last step that was looked at, and when
+
+    def keep(self, run: Training) -> None:
+        """Call it after every step; now and then it moves the end, `run.steps`."""
+        step, now = self.mark or (run.step, time.perf_counter())
+        self.mark = step, now
+        if run.step < step + AGAIN:
+            return
+        self.mark = run.step, time.perf_counter()
+        pace = (self.mark[1] - now) / (run.step - step)
+        left = torch.tensor((self.moment - self.mark[1]) / pace, device=run.device)
+        left = int(distributed.all_mean(left))  # all processes count alike
+        fewest = fewest_steps(run.step, run.cooldown)
+        if run.steps > fewest:
+            run.steps = max(run.step + left, fewest)

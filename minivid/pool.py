@@ -18,11 +18,10 @@ from .world import Clip, Knobs, painted, staged
 
 Tensor = torch.Tensor
 UNSEEN = 1 << 40  # seeds from here on are never trained on
-# What is hardest to learn is shown more often: circles eight times as often as what is easy, the
-# walk behind a wall three times, bounces twice.
-HARDER = {g.CIRCLES: 8, g.PASSES: 3, g.BOUNCES: 2}
+# What is hardest to learn is shown more often than what is easy.
+HARDER = {g.CIRCLES: 5, g.PASSES: 5, g.BOUNCES: 2, g.RIDES: 2, g.SHRINKS: 2}
 TAUGHT = Knobs(actions=tuple(a for n, a in enumerate(g.WORDLESS) for _ in range(HARDER.get(n, 1))))
-HEARD = (g.ACTIONS[g.SAYS],) * 4 + (g.ACTIONS[g.BOUNCES],) * 4  # more often where there is sound
+HEARD = (g.ACTIONS[g.SAYS],) * 6 + (g.ACTIONS[g.BOUNCES],) * 4  # more often where there is sound
 
 
 def taught(preset: Preset) -> Knobs:

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoints, cost, distributed
-from .budget import clips_in, rate_for, steps_in, worth_compiling
+from .budget import Deadline, clips_in, rate_for, steps_in, worth_compiling
 from .errors import CheckpointError, MinividError
 from .files import check_writable
 from .presets import Preset, choose
@@ -49,9 +49,10 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     `preset` is the name of one, or one that is not in the list; `batch` is how many clips a step
     learns from, by default the preset's; `clips` is how many there are for text and transformer.
 
-    The number of steps is given, or found from the minutes when the training starts; it is kept
-    in the resumable state, which is written every minute and on an interrupt. With `resume`, seed
-    and the rest are as they were, and steps are where it shall end, sooner or later than planned.
+    The number of steps is given, or found from the minutes: when the training starts, and again on
+    the way, until its rate begins to fall. It is kept in the resumable state, which is written
+    every minute and on an interrupt. With `resume`, seed and the rest are as they were, and steps
+    are where it shall end, sooner or later than planned.
     `warm` begins from the shipped network's weights instead of from nothing, with a new schedule.
     With `out` the checkpoint goes there instead, and the manifest stays as it is.
     Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
@@ -79,9 +80,12 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     if warm or begun:
         about["begun_from"] = begun if begun and not recipe.anchored else \
             shipped(recipe, size.name, tell, begun)
+    deadline = None
     if not steps and not resume:
         wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
-        steps = steps_in(recipe, max(wanted - spent, wanted / 2))
+        seconds = max(wanted - spent, wanted / 2)
+        deadline = Deadline(time.perf_counter() + seconds)
+        steps = steps_in(recipe, seconds)
     about["rate"] = before.get("rate") or rate_for(recipe, steps, "begun_from" in about)
     run = Training(recipe.model, recipe.loss, steps or 1, about["rate"], seed, recipe.ema,
                    recipe.tokens, recipe.cooldown)
@@ -92,7 +96,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
         tell(f"resumed at step {run.step} of {run.steps}")
     elif state.is_file() and distributed.main_process():
         tell(f"an unfinished training was there; it is kept as {set_aside(state)}")
-    carry_on(run, state, {**about, "out": str(out) if out else None}, begin, tell)
+    carry_on(run, state, {**about, "out": str(out) if out else None}, begin, tell, deadline)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
     if distributed.main_process():
@@ -215,7 +219,8 @@ def interrupts_wait() -> Iterator[list]:
             signal.signal(number, handler)
 
 
-def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> None:
+def carry_on(run: Training, state: Path, about: dict, begin: float, tell,
+             deadline: Deadline | None = None) -> None:
     """Train to the end; keep a state to resume from, now and then and on an interrupt."""
 
     def save() -> None:
@@ -226,6 +231,8 @@ def carry_on(run: Training, state: Path, about: dict, begin: float, tell) -> Non
     with interrupts_wait() as asked:
         for now in run.fit():
             moment = time.perf_counter()
+            if deadline:
+                deadline.keep(run)
             if now.step in (1, run.steps) or moment - said > SAY_EVERY:
                 tell(str(now))
                 said = moment

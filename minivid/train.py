@@ -10,6 +10,7 @@ a CPU; some of a GPU's sums come out in another order each time).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -109,6 +110,11 @@ def schedule(step: int, steps: int, cooldown: float, warmup: int = 50) -> float:
     return min(1.0, (step + 1) / min(warmup, max(1, steps // 10)), left)
 
 
+def fewest_steps(step: int, cooldown: float) -> int:
+    """Of how many steps a training must be at least, for its rate not to have fallen at `step`."""
+    return math.ceil(step / (1 - cooldown))
+
+
 class Recipe:
     """What a kind of network has to do around its training, where it has anything to do."""
 
@@ -149,13 +155,15 @@ class Training:
         self.peak = None
 
     def fit(self, until: int | None = None) -> Iterator[Progress]:
-        """Go on to the end (or to step `until`), yielding after every step."""
-        until = self.steps if until is None else min(until, self.steps)
+        """Go on to the end (or to step `until`), yielding after every step.
+
+        Whoever is told of a step may move the end: `self.steps`.
+        """
         on_cpu, spent, unseen, pace = self.device.type == "cpu", 0.0, 0, None
-        while self.step < until:
+        while self.step < (end := self.steps if until is None else min(until, self.steps)):
             begin = time.perf_counter()
             loss = self.one_step() if self.flops or on_cpu else self.counted_step()
-            ended = on_cpu or self.step == until or self.step % AHEAD == 0
+            ended = on_cpu or self.step == end or self.step % AHEAD == 0
             if ended:
                 cost.synchronize(self.device)
             spent, unseen = spent + time.perf_counter() - begin, unseen + 1
