@@ -1,9 +1,11 @@
 """Training: resumed equals unbroken, two processes equal one, and nothing is lost."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -497,10 +499,15 @@ def test_a_training_by_minutes_ends_in_time_however_fast_its_steps_turn_out(monk
 
 
 def test_a_training_asked_for_by_minutes_minds_the_clock(folder, monkeypatch):
+    def plan(recipe, seconds):
+        ticks = itertools.count(time.perf_counter(), 0.2)  # seconds for two steps
+        monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+        return 600
+
     monkeypatch.setattr(budget, "AGAIN", 2)
-    monkeypatch.setattr(runs, "steps_in", lambda recipe, seconds: 10**6)
-    runs.train("autoencoder", "tiny", minutes=0.05, say=quiet)
-    assert checkpoints.manifest()["autoencoder-tiny"]["steps"] < 10**5
+    monkeypatch.setattr(runs, "steps_in", plan)
+    runs.train("autoencoder", "tiny", minutes=0.1, say=quiet)
+    assert 25 < checkpoints.manifest()["autoencoder-tiny"]["steps"] < 65  # 3 to 6 seconds are left
 
 
 def test_wrong_requests_get_one_clear_line(folder, tmp_path):
