@@ -17,6 +17,7 @@ from .world import Clip
 
 Tensor = torch.Tensor
 BATCH = 16  # films made together
+PART = 64  # films kept in memory until they are read
 
 
 def joined(parts: list[Tensor | None]) -> Tensor | None:

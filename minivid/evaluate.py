@@ -14,7 +14,7 @@ import torch
 from . import checkpoints, cost, files, harmony, variety, verify
 from . import grammar as g
 from .autoencoder import GROUP
-from .batches import BATCH, make_all, read_films, through_the_autoencoders
+from .batches import BATCH, PART, make_all, read_films, through_the_autoencoders
 from .errors import MinividError
 from .generate import MEMORY, Machine, extend
 from .paint import ClipFormat
@@ -23,7 +23,6 @@ from .world import Clip, Knobs, film, script
 
 Tensor = torch.Tensor
 ARTICLE = "a cat riding a bicycle in the rain"
-PART = 64  # films made before they are read
 
 
 def prompts_for(knobs: Knobs, n: int, fmt: ClipFormat, start: int = 0) -> tuple[list[str], Tensor]:

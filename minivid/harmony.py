@@ -8,7 +8,7 @@ import torch
 
 from . import grammar as g
 from . import sync, verify
-from .batches import make_all, read_films, through_the_autoencoders
+from .batches import PART, make_all, read_films, through_the_autoencoders
 from .generate import Machine
 from .paint import ClipFormat
 from .pool import UNSEEN
@@ -39,17 +39,24 @@ def row(machine: Machine, knobs: Knobs, n: int, seeds: list[int], given: tuple[s
     """Figures of made clips, of the same with exchanged sounds (floor), and of real ones, through
     the autoencoders too (ceilings): {"made": {...}, "floor": ..., "autoencoders": ..., "real": ...}
     """
-    real = film(UNSEEN + (1 << 21) + torch.arange(n), fmt, knobs)
-    copies = {"autoencoders": through_the_autoencoders(machine, fmt, real.video, real.audio),
-              "real": (real.video, real.audio)}
-    out = {name: figures(read_films(video, fmt, audio), real.caption, fmt)
-           for name, (video, audio) in copies.items()}
-    made, known = [], {"beginning": real.video, "audio": real.audio}
+    parts = (UNSEEN + (1 << 21) + torch.arange(n)).split(PART)
+    read, captions = {"autoencoders": [], "real": []}, []
+    for part in parts:
+        real = film(part, fmt, knobs)
+        copy = through_the_autoencoders(machine, fmt, real.video, real.audio)
+        read["autoencoders"] += read_films(copy[0], fmt, copy[1])
+        read["real"] += read_films(real.video, fmt, real.audio)
+        captions += real.caption
+    made = []
     for seed in seeds:
-        clip = make_all(machine, real.caption, seed * 100_003, fmt, tick,
-                        **{name: known[name] for name in given}, **options)
-        made += read_films(clip.video, fmt, clip.audio)
-    captions = real.caption * len(seeds)
+        for at, part in enumerate(parts):
+            real = film(part, fmt, knobs)
+            known = {"beginning": real.video, "audio": real.audio}
+            clip = make_all(machine, real.caption, seed * 100_003 + at * PART, fmt, tick,
+                            **{name: known[name] for name in given}, **options)
+            made += read_films(clip.video, fmt, clip.audio)
+    out = {name: figures(readings, captions, fmt) for name, readings in read.items()}
+    captions = captions * len(seeds)
     return {"made": figures(made, captions, fmt), "floor": figures(exchanged(made), captions, fmt),
             **out, "asked": {"prompts": n, "seeds": len(seeds)}}
 

@@ -52,6 +52,26 @@ def test_what_is_given_stays_and_the_rest_is_made(machine):
         assert not torch.equal(getattr(clip, made), getattr(real, made))
 
 
+def test_a_row_is_the_same_whether_read_in_parts_or_all_at_once(machine, monkeypatch):
+    def make(machine, prompts, seed, fmt, tick):
+        noise.extend((prompt, seed + n) for n, prompt in enumerate(prompts))
+        return film(torch.arange(len(prompts)), fmt)
+
+    def counted(readings, captions, fmt):
+        return len(readings), captions
+
+    monkeypatch.setattr(harmony, "make_all", make)
+    monkeypatch.setattr(harmony, "figures", counted)
+    asked, made, rows = [machine, harmony.BOUNCING, 5, [0, 1], (), TINY.fmt], [], []
+    for part in (64, 2):
+        noise = []
+        monkeypatch.setattr(harmony, "PART", part)
+        rows.append(harmony.row(*asked))
+        made.append(noise)
+    assert rows[0] == rows[1] and made[0] == made[1]
+    assert rows[0]["made"][0] == len(made[0]) == 10 and rows[0]["real"][0] == 5
+
+
 def test_a_row_holds_floor_and_ceilings_even_for_mud(machine):
     rows = {name: harmony.row(machine, n=3, seeds=[0, 1], fmt=TINY.fmt, steps=1, **asked)
             for name, asked in harmony.rows().items() if "bounces" in name}
