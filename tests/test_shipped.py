@@ -53,7 +53,9 @@ def test_what_holds_on_record_goes_on_holding():
     scores = checkpoints.manifest()["transformer-laptop"]["scores"]
     rows = scores["groups"]
     made = {name: row["together"] for name, row in rows.items()}
-    assert made["seen, one actor"] >= 0.93 and made["held-out aspect 48x60"] >= 0.91
+    square, wide = made["seen, one actor"], made["held-out aspect 60x48"]
+    assert square >= 0.93 and made["held-out aspect 48x60"] >= 0.91
+    assert wide >= 0.868 and square - wide <= 0.05
     assert made["never-seen pairs"] >= 0.895 and made["never-seen triples"] >= 0.905
     assert made["seen, two actors"] >= 0.95 and rows["seen, two actors"]["swapped"] <= 0.02
     assert scores["article"]["together"] >= 0.9
@@ -67,7 +69,8 @@ def test_what_holds_on_record_goes_on_holding():
     assert ways[0]["f1"] >= 0.9 and min(made["f1"] for made in ways) >= 0.85
     assert all(abs(made["offset_ms"]) <= 10 and made["abs_offset_ms"] <= 25
                and made["pitch"] >= 0.95 and made["place"] >= 0.95 for made in ways)
-    assert heard["faces"]["syllables"] >= 0.9 and abs(heard["faces"]["lag_ms"]) <= 40
+    faces = heard["faces"]
+    assert faces["syllables"] >= 0.9 and faces["lips"] >= 0.9 and abs(faces["lag_ms"]) <= 40
 
 
 def test_the_readme_says_what_was_measured():
