@@ -504,10 +504,13 @@ def test_a_training_asked_for_by_minutes_minds_the_clock(folder, monkeypatch):
         monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
         return 600
 
+    one_step, taken = Training.one_step, []
+    monkeypatch.setattr(Training, "one_step", lambda run: taken.append(run.step) or one_step(run))
     monkeypatch.setattr(budget, "AGAIN", 2)
     monkeypatch.setattr(runs, "steps_in", plan)
     runs.train("autoencoder", "tiny", minutes=0.1, say=quiet)
-    assert 25 < checkpoints.manifest()["autoencoder-tiny"]["steps"] < 65  # 3 to 6 seconds are left
+    steps = checkpoints.manifest()["autoencoder-tiny"]["steps"]
+    assert 25 < steps < 65 and taken == list(range(steps))  # 3 to 6 seconds are left
 
 
 def test_wrong_requests_get_one_clear_line(folder, tmp_path):
