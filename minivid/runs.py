@@ -82,10 +82,8 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
             shipped(recipe, size.name, tell, begun)
     deadline = None
     if not steps and not resume:
-        wanted, spent = (minutes or size.minutes[name]) * 60, time.perf_counter() - begin
-        seconds = max(wanted - spent, wanted / 2)
-        deadline = Deadline(time.perf_counter() + seconds)
-        steps = steps_in(recipe, seconds)
+        wanted = (minutes or size.minutes[name]) * 60
+        steps, deadline = planned(recipe, wanted, time.perf_counter() - begin)
     about["rate"] = before.get("rate") or rate_for(recipe, steps, "begun_from" in about)
     run = Training(recipe.model, recipe.loss, steps or 1, about["rate"], seed, recipe.ema,
                    recipe.tokens, recipe.cooldown)
@@ -105,6 +103,14 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
         tell(f"wrote {path} after {(time.perf_counter() - begin) / 60:.1f} minutes")
     distributed.leave()
     return path
+
+
+def planned(recipe, wanted: float, spent: float) -> tuple[int, Deadline]:
+    """How many steps fit in what is left of the seconds that are wanted, at least in half of them,
+    and when they shall end."""
+    seconds = max(wanted - spent, wanted / 2)
+    deadline = Deadline(time.perf_counter() + seconds)
+    return steps_in(recipe, seconds), deadline
 
 
 def check_request(name: str, minutes: float | None, steps: int | None, resume: bool,

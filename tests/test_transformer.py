@@ -145,7 +145,6 @@ def test_an_edge_is_felt_within_its_reach(reach, alike):
     assert off.min() > 0.01  # next to the edge of one frame, not of the other
 
 
-
 def test_angles_are_not_rounded_under_autocast():
     rotary, where = Rotary((0.8, 25.0, 4)), torch.tensor([[[1.8125], [1.7]]])
     with torch.autocast("cpu", torch.bfloat16):
