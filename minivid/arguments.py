@@ -123,6 +123,8 @@ def train_flags(add) -> None:
         "--steps, to another end")
     add("--warm", action="store_true", help="begin from the shipped weights instead of from "
         "nothing")
+    add("--decoder", action="store_true", help="with autoencoder or sound: go on with the shipped "
+        "one's decoder alone, so that what was trained on its latents can still be used")
     add("--out", type=Path, metavar="FILE", help="write the checkpoint there, and leave the one in "
         "use as it is (default: replace it; `git checkout data/checkpoints` brings it back)")
 

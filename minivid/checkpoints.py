@@ -170,12 +170,20 @@ BUILT_ON = {"autoencoder": (), "sound": (), "text": ("autoencoder",),
 
 def misfits(preset: str, names: tuple[str, ...] = tuple(BUILT_ON)) -> list[str]:
     """Those of these networks that were trained on others than are here now, one line each."""
-    here, known = digests(preset), manifest()
+    known = manifest()
     return [f"The {name} here was trained with another {below} than the one here. Train it again: "
             f"`minivid train {name} --preset {preset}`, or bring back what was shipped: "
             "`git checkout data/checkpoints`"
-            for name in names if name in here for below in BUILT_ON[name]
-            if known[f"{name}-{preset}"].get("built_on", {}).get(below) != here.get(below)]
+            for name in names if f"{name}-{preset}" in known for below in BUILT_ON[name]
+            if known[f"{name}-{preset}"].get("built_on", {}).get(below)
+            not in stands_for(below, preset)]
+
+
+def stands_for(name: str, preset: str) -> set[str | None]:
+    """The sha256 of the network that is here, and of those before it whose latents it has: what was
+    built on them can be used with it. Where there is none, {None}."""
+    entry = manifest().get(f"{name}-{preset}", {})
+    return {entry.get("sha256"), *entry.get("latents_of", ())}
 
 
 def digests(preset: str) -> dict[str, str]:

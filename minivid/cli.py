@@ -42,7 +42,8 @@ def train(args: argparse.Namespace) -> int:
     from minivid import runs
 
     runs.train(args.name, args.preset, args.minutes, args.steps, args.seed, resume=args.resume,
-               warm=args.warm, out=args.out, batch=args.batch, clips=args.clips)
+               warm=args.warm, decoder=args.decoder, out=args.out, batch=args.batch,
+               clips=args.clips)
     return 0
 
 

@@ -36,21 +36,52 @@ def crop(video: Tensor, empty: Tensor, centre: Tensor, first: int, cells: int, p
             torch.stack([e[c] for e, c in zip(empty, cut)]))
 
 
-class AutoencoderRecipe(Recipe):
-    """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
+class Compression(Recipe):
+    """What both autoencoders have in common; every step makes new clips, so nothing is prepared."""
 
-    kind, ema = "autoencoder", 0.998
-    lr, cooldown = 1.5e-3, 0.9
+    ema, lr, cooldown = 0.998, 1.5e-3, 0.9
     noise = 0.4  # the most that is added to latents, as a share of their spread
+    latents_stay = False
 
     def __init__(self, preset: Preset, seed: int, device):
         self.preset, self.seed, self.device = preset, seed, device
         torch.manual_seed(seed)
-        self.model = Autoencoder(preset.autoencoder).to(device)
+        self.model = self.build().to(device)
         self.batch, self.tokens, self.made_from = preset.batch[self.kind], None, {}
 
     def prepare(self, progress=None, size: int | None = None) -> None:
-        """Nothing is prepared: every step films new clips."""
+        """Nothing is prepared: every step makes new clips."""
+
+    def keep_latents(self) -> None:
+        """Train the decoder alone, so that whatever has learnt these latents can still be used.
+
+        With less noise: here it is to forgive errors, not to keep the encoder from hiding things.
+        """
+        self.latents_stay, self.noise = True, 0.15
+        self.model.encoder.requires_grad_(False)
+
+    def finish(self) -> None:
+        """Measure the scale of the latents once, on clips of its own."""
+        if not self.latents_stay:
+            self.model.measure_scale(self.clips(UNSEEN // 2 + torch.arange(256)))
+
+    def config(self) -> dict:
+        """What the network is built from, for the checkpoint."""
+        return asdict(self.model.config)
+
+
+class AutoencoderRecipe(Compression):
+    """Clips through the bottleneck and back; mostly cut around an actor, since that is the art."""
+
+    kind = "autoencoder"
+
+    def build(self) -> Autoencoder:
+        """The network, untrained."""
+        return Autoencoder(self.preset.autoencoder)
+
+    def clips(self, seeds: Tensor) -> Tensor:
+        """What is seen in the clips with these seeds (B,): (B, 3, F, H, W)"""
+        return film(seeds, self.preset.fmt, taught(self.preset), self.device, sound=False).video
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         """The autoencoder's loss on new clips of its own, a scalar."""
@@ -75,16 +106,6 @@ class AutoencoderRecipe(Recipe):
         strength = torch.linspace(0, self.noise, batch).view(-1, 1, 1, 1, 1)  # none to the most
         fresh, strength = (mine(x).to(self.device) for x in (fresh, strength))
         return autoencoder_loss(model, video, empty, fresh, strength)
-
-    def finish(self) -> None:
-        """Measure the scale of the latents once, on clips of its own."""
-        for_scale = film(UNSEEN // 2 + torch.arange(256), self.preset.fmt, taught(self.preset),
-                         self.device, sound=False)
-        self.model.measure_scale(for_scale.video)
-
-    def config(self) -> dict:
-        """What the network is built from, for the checkpoint."""
-        return asdict(self.preset.autoencoder)
 
 
 def load_autoencoder(path, device="cpu") -> Autoencoder:
@@ -113,47 +134,32 @@ def load(path, kind: str, build: Callable[..., nn.Module], device="cpu") -> nn.M
 # ---------------------------------------------------------------- sound
 
 
-class SoundRecipe(Recipe):
+class SoundRecipe(Compression):
     """Sounds through their bottleneck and back."""
 
-    kind, ema = "sound", 0.998
-    lr, cooldown = 1.5e-3, 0.9
-    noise = 0.4  # the most that is added to latents, as a share of their spread
+    kind = "sound"
 
-    def __init__(self, preset: Preset, seed: int, device):
-        if preset.sound is None:
-            raise MinividError(f"The preset {preset.name} makes silent films: there is no sound "
-                               "to train.")
-        self.preset, self.seed, self.device = preset, seed, device
-        torch.manual_seed(seed)
-        self.model = SoundAutoencoder(preset.sound).to(device)
-        self.batch, self.tokens, self.made_from = preset.batch[self.kind], None, {}
+    def build(self) -> SoundAutoencoder:
+        """The network, untrained. Raises `MinividError` where films are silent."""
+        if self.preset.sound is None:
+            raise MinividError(f"The preset {self.preset.name} makes silent films: there is no "
+                               "sound to train.")
+        return SoundAutoencoder(self.preset.sound)
 
-    def prepare(self, progress=None, size: int | None = None) -> None:
-        """Nothing is prepared: every step makes new sounds."""
-
-    def sounds(self, seeds: Tensor) -> Tensor:
+    def clips(self, seeds: Tensor) -> Tensor:
         """What is heard in the clips with these seeds (B,): (B, S)"""
         fmt = self.preset.fmt
         return sound_of(script(seeds, fmt, taught(self.preset))[1], seeds, fmt).to(self.device)
 
     def loss(self, model: nn.Module, step: int, dice: torch.Generator) -> Tensor:
         """The loss on new sounds of its own, a scalar."""
-        audio = self.sounds(mine(seeds_for(step, self.batch, self.seed)))
+        audio = self.clips(mine(seeds_for(step, self.batch, self.seed)))
         columns = self.model.columns(audio)
         groups = columns.shape[-1] // self.preset.sound.group
         fresh = draw_noise((self.batch, self.preset.sound.channels, groups), dice, self.device)
         strength = torch.linspace(0, self.noise, self.batch).view(-1, 1, 1)  # none to the most
         fresh, strength = (mine(x).to(self.device) for x in (fresh, strength))
         return sound_loss(model, columns, fresh, strength)
-
-    def finish(self) -> None:
-        """Measure the scale of the latents once, on sounds of its own."""
-        self.model.measure_scale(self.sounds(UNSEEN // 2 + torch.arange(256)))
-
-    def config(self) -> dict:
-        """What the network is built from, for the checkpoint."""
-        return asdict(self.preset.sound)
 
 
 def load_ear(path, device="cpu") -> SoundAutoencoder:

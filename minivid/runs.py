@@ -19,6 +19,7 @@ import torch
 
 from . import checkpoints, cost, distributed
 from .budget import Deadline, clips_in, rate_for, steps_in, worth_compiling
+from .compression import Compression
 from .errors import CheckpointError, MinividError
 from .files import check_writable
 from .presets import Preset, choose
@@ -42,6 +43,7 @@ def in_progress(name: str, preset: str) -> Path:
 
 def train(name: str, preset: str | Preset | None = None, minutes: float | None = None,
           steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
+          decoder: bool = False,
           out: str | Path | None = None, batch: int | None = None, clips: int | None = None,
           say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
@@ -53,11 +55,12 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     the way, until its rate begins to fall. It is kept in the resumable state, which is written
     every minute and on an interrupt. With `resume`, seed and the rest are as they were, and steps
     are where it shall end, sooner or later than planned.
-    `warm` begins from the shipped network's weights instead of from nothing, with a new schedule.
+    `warm` begins from the shipped network's weights instead of from nothing, with a new schedule;
+    `decoder` does so with an autoencoder's decoder alone, and its latents stay as they are.
     With `out` the checkpoint goes there instead, and the manifest stays as it is.
     Raises `MinividError` for an unknown name, no time, nothing to resume, or what contradicts.
     """
-    check_request(name, minutes, steps, resume, warm, batch, clips)
+    check_request(name, minutes, steps, resume, warm, decoder, batch, clips)
     device, begin = distributed.init_from_env(), time.perf_counter()
     size = preset if isinstance(preset, Preset) else choose(preset, device)
     state = in_progress(name, size.name)
@@ -77,9 +80,12 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     if device.type == "cuda" and worth_compiling(minutes or size.minutes[name], steps):
         recipe.fuse()
     begun = before.get("begun_from")
-    if warm or begun:
+    if warm or decoder or begun:
         about["begun_from"] = begun if begun and not recipe.anchored else \
             shipped(recipe, size.name, tell, begun)
+    if decoder or "latents_of" in before:
+        about["latents_of"] = before.get("latents_of") or same_latents(name, size.name)
+        recipe.keep_latents()
     deadline = None
     if not steps and not resume:
         wanted = (minutes or size.minutes[name]) * 60
@@ -114,7 +120,7 @@ def planned(recipe, wanted: float, spent: float) -> tuple[int, Deadline]:
 
 
 def check_request(name: str, minutes: float | None, steps: int | None, resume: bool,
-                  warm: bool, batch: int | None, clips: int | None) -> None:
+                  warm: bool, decoder: bool, batch: int | None, clips: int | None) -> None:
     """Raise `MinividError` for what cannot be trained, before any work is done."""
     if name not in RECIPES:
         raise MinividError(f"There is nothing called {name!r} to train; there are "
@@ -123,10 +129,14 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
         raise MinividError("A training needs more than 0 minutes, or at least 1 step.")
     if steps is not None and minutes is not None:
         raise MinividError("Say how long by --minutes or by --steps, not by both.")
-    if resume and (warm or minutes is not None or batch is not None or clips is not None):
+    if decoder and not issubclass(RECIPES[name], Compression):
+        raise MinividError(f"There is no decoder in {name} to train alone; autoencoder and sound "
+                           "have one.")
+    if resume and (warm or decoder or minutes is not None or batch is not None
+                   or clips is not None):
         raise MinividError("A training that is resumed goes on as it was begun, to the step it was "
-                           "to end at: no --warm, --minutes, --batch or --clips; --steps moves the "
-                           "end.")
+                           "to end at: no --warm, --decoder, --minutes, --batch or --clips; "
+                           "--steps moves the end.")
 
 
 def place_for(name: str, preset: str, out: str | Path | None) -> Path:
@@ -155,9 +165,8 @@ def unfinished(state: Path, name: str, preset: str, steps: int | None) -> dict:
     before = checkpoints.load(state, f"training {name}")[1]
     if steps is not None and steps <= before["step"]:
         raise MinividError(f"{state} is at step {before['step']} already: --steps must be more.")
-    here = checkpoints.digests(preset)
     for below, digest in before.get("built_on", {}).items():
-        if here.get(below) != digest:
+        if digest not in checkpoints.stands_for(below, preset):
             raise MinividError(f"{state} was begun with another {below} than the one here. "
                                "Train without --resume.")
     return before
@@ -199,6 +208,12 @@ def shipped(recipe, preset: str, tell=print, same: str | None = None) -> str:
                               "train without --warm.") from error
     recipe.go_on()
     return checkpoints.sha256(path)
+
+
+def same_latents(name: str, preset: str) -> list[str]:
+    """The sha256 of all autoencoders whose latents are the shipped one's, itself the last."""
+    path = checkpoints.find(name, preset)
+    return [*checkpoints.load(path, name)[1].get("latents_of", ()), checkpoints.sha256(path)]
 
 
 @contextmanager

@@ -344,7 +344,8 @@ def test_silent_networks_say_so(here, capsys, monkeypatch):
     (["make", "a bal bouncs"], "Perhaps ball, for 'bal'?"),
     (["make", "a ball", "--seed", "-1"], "whole number from 0 to 2^40"),
     (["make", "a ball", "-o", "a.png", "--strip", "a.png"], "cannot both be a.png"),
-    (["train", "text", "--resume", "--minutes", "3"], "no --warm, --minutes"),
+    (["train", "text", "--resume", "--minutes", "3"], "no --warm, --decoder, --minutes"),
+    (["train", "text", "--decoder"], "no decoder in text"),
     (["train", "text", "--batch", "0"], "above 0"),
     (["bench", "--speedrun", "--ingredients"], "one at a time"),
     (["make", "qqqq"], "No word of the prompt"),
@@ -401,12 +402,13 @@ def test_train_passes_everything_on(here, monkeypatch):
         asked.bind(*args, **options).arguments))
     assert cli.main(["train", "text"]) == 0
     assert cli.main(shlex.split("train text --preset gpu --minutes 3 --steps 9 --seed 2 --resume "
-                                "--warm --out x.safetensors --batch 7 --clips 99")) == 0
+                                "--warm --decoder --out x.safetensors --batch 7 --clips 99")) == 0
     assert called[0] == {"name": "text", "preset": None, "minutes": None, "steps": None, "seed": 0,
-                         "resume": False, "warm": False, "out": None, "batch": None, "clips": None}
+                         "resume": False, "warm": False, "decoder": False, "out": None,
+                         "batch": None, "clips": None}
     assert called[1] == {"name": "text", "preset": "gpu", "minutes": 3.0, "steps": 9, "seed": 2,
-                         "resume": True, "warm": True, "out": Path("x.safetensors"),
-                         "batch": 7, "clips": 99}
+                         "resume": True, "warm": True, "decoder": True,
+                         "out": Path("x.safetensors"), "batch": 7, "clips": 99}
 
 
 def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):

@@ -29,6 +29,7 @@ from minivid import (
 from minivid import grammar as g
 from minivid.autoencoder import autoencoder_loss
 from minivid.errors import CheckpointError, MinividError
+from minivid.generate import Machine
 from minivid.layers import PICTURE
 from minivid.pool import UNSEEN, seeds_for
 from minivid.recipes import RECIPES, noise_levels
@@ -152,7 +153,7 @@ def test_a_batch_may_be_asked_for_and_stays_when_resumed(folder, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Training, "one_step", interrupted)
         runs.train("autoencoder", "tiny", steps=2, batch=3, say=quiet)
-    with pytest.raises(MinividError, match="no --warm, --minutes, --batch"):
+    with pytest.raises(MinividError, match="no --warm, --decoder, --minutes, --batch"):
         runs.train("autoencoder", "tiny", resume=True, batch=3)
     again, _ = checkpoints.load(runs.train("autoencoder", "tiny", resume=True, say=quiet))
     assert rows == [3] * 4 and checkpoints.manifest()["autoencoder-tiny"]["batch"] == 3
@@ -284,6 +285,35 @@ def test_a_text_encoder_that_goes_on_stays_near_the_one_it_began_from(folder, mo
         return (after.encoder(ids)[0] - before.encoder(ids)[0]).square().mean().item()
 
     assert strayed("near", 500.0) < 0.5 * strayed("far", 0.0)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "sound"])
+def test_a_decoder_trained_alone_leaves_its_latents_to_those_who_learnt_them(
+        folder, monkeypatch, name):
+    train_all(["autoencoder", "sound", "text", "transformer"])
+    path, digests = folder / "checkpoints" / f"{name}-tiny.safetensors", []
+    before = checkpoints.load(path)[0]
+
+    def moved():
+        after = checkpoints.load(path)[0]
+        return {n.partition(".")[0] for n in before if not torch.equal(before[n], after[n])}
+
+    for seed in (1, 2):
+        digests.append(checkpoints.sha256(path))
+        runs.train(name, "tiny", steps=4, seed=seed, decoder=True, say=quiet)
+        assert moved() == {"decoder"} and checkpoints.misfits("tiny") == []
+    assert checkpoints.manifest()[f"{name}-tiny"]["latents_of"] == digests
+    Machine.load("tiny", "cpu")
+    out = folder / "resumed.safetensors"
+    broken_off(monkeypatch, 2, lambda run: run.step)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(name, "tiny", steps=4, seed=3, decoder=True, out=out, say=quiet)
+    runs.train(name, "tiny", resume=True, say=quiet)
+    whole = runs.train(name, "tiny", steps=4, seed=3, decoder=True, out=folder / "whole", say=quiet)
+    (resumed, _), (unbroken, _) = checkpoints.load(out), checkpoints.load(whole)
+    assert all(torch.equal(resumed[n], unbroken[n]) for n in unbroken)
+    runs.train(name, "tiny", steps=2, warm=True, say=quiet)
+    assert "encoder" in moved() and checkpoints.misfits("tiny")
 
 
 def test_a_disk_that_is_full_for_a_while_does_not_end_a_training(folder, monkeypatch):
