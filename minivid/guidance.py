@@ -21,7 +21,8 @@ class Guided:
     """A model asked twice, with and without what is `given`; same call as the model it wraps.
 
     `scale` 1 is off, 0 ignores what is given, above 1 exaggerates it: a number, or one per sample
-    (B,) or token (B, N). Outside `interval` (flow times, 0 is noise) the scale is 1.
+    (B,) or token (B, N). Outside `interval` (flow times, 0 is noise) nothing is exaggerated: the
+    scale is at most 1.
     `without` names what is taken away: `given.without(...)`.
     """
 
@@ -35,14 +36,14 @@ class Guided:
         self.model, self.scale, self.interval, self.without = model, scale, interval, without
 
     def scale_at(self, t: Tensor) -> Tensor:
-        """The scale in force at `t`, (B,) or (B, N); 1 outside the interval."""
+        """The scale in force at `t`, (B,) or (B, N); at most 1 outside the interval."""
         first, last = self.interval
         scale = torch.as_tensor(self.scale, dtype=t.dtype, device=t.device)
         if scale.ndim == 1 and t.ndim == 2:
             scale = scale[:, None]  # one per sample, for all its tokens
         if scale.ndim == 2 and t.ndim == 1:
             t = t[:, None]
-        return torch.where((first <= t) & (t <= last), scale, 1.0)
+        return torch.where((first <= t) & (t <= last), scale, scale.clamp(max=1))
 
     def __call__(self, x_t: Tensor, t: Tensor, given: object = None) -> Tensor:
         scale = self.scale_at(t)

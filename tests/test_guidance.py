@@ -94,6 +94,12 @@ def test_outside_its_interval_guidance_is_off():
     assert model.calls == [6, 3]  # no sample inside: one pass
 
 
+def test_what_is_hidden_stays_hidden_outside_the_interval():
+    for scale in (0.0, 0.5):
+        velocity = Guided(Model(), scale, interval=(0.2, 0.4))(X_T, HALF, GIVEN)
+        assert torch.allclose(velocity, X_T + 0.5 + scale * ASKED)
+
+
 def test_every_tensor_of_the_condition_is_doubled():
     class Watch(Model):
         def __call__(self, x_t, t, given=None):
