@@ -91,7 +91,7 @@ def make_flags(add) -> None:
         "seed gives another film")
     add("--steps", type=count, help="steps from noise to film (default: 32); more take longer")
     add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls (default: "
-        "2): 1 is not extra hard, too much looks burnt")
+        "3): 1 is not extra hard, too much looks burnt")
     add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "
         "multiple of 12 (default: the preset's, 48x48 on a laptop)")
     add("--seconds", type=above_zero, help="length, rounded to what can be made "

@@ -32,8 +32,8 @@ from .transformer import Transformer
 from .world import Clip
 
 Tensor = torch.Tensor
-METHOD, STEPS, GUIDANCE = "churn", 32, 2.0
-INTERVAL, SHIFT = (0.0, 1.0), 1.5
+METHOD, STEPS, GUIDANCE = "churn", 32, 3.0
+INTERVAL, SHIFT = (0.0, 0.5), 2.2  # the words push while it is decided what there is, not later
 LAG = 2.0   # when both are made, the sound's t is the picture's squared
 MEMORY = 9  # frames that a film is continued from
 
