@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoints, cost, distributed
+from .beginning import begin_with
 from .budget import Deadline, clips_in, rate_for, steps_in, worth_compiling
 from .compression import Compression
 from .errors import CheckpointError, MinividError
@@ -43,9 +44,8 @@ def in_progress(name: str, preset: str) -> Path:
 
 def train(name: str, preset: str | Preset | None = None, minutes: float | None = None,
           steps: int | None = None, seed: int = 0, resume: bool = False, warm: bool = False,
-          decoder: bool = False,
-          out: str | Path | None = None, batch: int | None = None, clips: int | None = None,
-          say: Callable[[str], None] = print) -> Path:
+          decoder: bool = False, out: str | Path | None = None, batch: int | None = None,
+          clips: int | None = None, say: Callable[[str], None] = print) -> Path:
     """Train network `name` and enter it in the manifest; returns the checkpoint's path.
 
     `preset` is the name of one, or one that is not in the list; `batch` is how many clips a step
@@ -79,13 +79,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     about = account(recipe, before)
     if device.type == "cuda" and worth_compiling(minutes or size.minutes[name], steps):
         recipe.fuse()
-    begun = before.get("begun_from")
-    if warm or decoder or begun:
-        about["begun_from"] = begun if begun and not recipe.anchored else \
-            shipped(recipe, size.name, tell, begun)
-    if decoder or "latents_of" in before:
-        about["latents_of"] = before.get("latents_of") or same_latents(name, size.name)
-        recipe.keep_latents()
+    about |= begin_with(recipe, before, warm, decoder, tell)
     deadline = None
     if not steps and not resume:
         wanted = (minutes or size.minutes[name]) * 60
@@ -178,42 +172,6 @@ def set_aside(state: Path) -> Path:
     aside = next(path for path in names if not path.exists())
     os.replace(state, aside)
     return aside
-
-
-def shipped(recipe, preset: str, tell=print, same: str | None = None) -> str:
-    """Give the network the shipped weights; returns the sha256 of the file they are from.
-
-    What it has grown since, such as words, begins from nothing, and is named. Raises
-    `CheckpointError` for others than those with the sha256 `same`, if one is given.
-    """
-    path = checkpoints.find(recipe.kind, preset)
-    if same and checkpoints.sha256(path) != same:
-        raise CheckpointError(f"The training was begun from another {recipe.kind} than {path}, and "
-                              "needs that one to go on: bring it back, or train without --resume.")
-    tensors, meta = checkpoints.load(path, recipe.kind)
-    fresh = recipe.model.state_dict()
-    if "vocabulary" in meta["config"]:
-        grown = recipe.config()["vocabulary"]
-        rows = fresh["encoder.words.weight"].clone()
-        for n, word in enumerate(meta["config"]["vocabulary"]):
-            rows[1 + grown.index(word)] = tensors["encoder.words.weight"][1 + n].float()
-        tensors["encoder.words.weight"] = rows
-    new = [name for name in fresh if name not in tensors]
-    if new:
-        tell(f"not among the shipped weights, so from nothing: {', '.join(new)}")
-    try:
-        recipe.model.load_state_dict({**fresh, **{n: x.float() for n, x in tensors.items()}})
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} is of a network of another size than the preset's: "
-                              "train without --warm.") from error
-    recipe.go_on()
-    return checkpoints.sha256(path)
-
-
-def same_latents(name: str, preset: str) -> list[str]:
-    """The sha256 of all autoencoders whose latents are the shipped one's, itself the last."""
-    path = checkpoints.find(name, preset)
-    return [*checkpoints.load(path, name)[1].get("latents_of", ()), checkpoints.sha256(path)]
 
 
 @contextmanager

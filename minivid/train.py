@@ -87,13 +87,10 @@ def fused(parts: nn.ModuleList, backend: str = "inductor") -> None:
 def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[torch.optim.Optimizer]:
     """Muon (K. Jordan, 2024) for hidden matrices, AdamW for everything else.
 
-    A network names its hidden matrices itself, by a part of their names: `model.hidden`. What needs
-    no gradient stays as it is.
+    A network names its hidden matrices itself, by a part of their names: `model.hidden`.
     """
     matrices, rest = [], []
     for name, p in model.named_parameters():
-        if not p.requires_grad:
-            continue
         is_hidden = name.endswith("weight") and any(part in name for part in model.hidden)
         (matrices if is_hidden else rest).append(p)
     chosen = [torch.optim.AdamW(rest, lr=lr / 2, betas=(0.9, 0.98), weight_decay=decay)]

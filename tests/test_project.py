@@ -24,7 +24,7 @@ FLOORS = [floor.split() for floor in (
     "linear forms",
     "world guidance transformer convnet sampling track hear pictures estimate",
     "train presets leftover show moving frames pairing album squeeze wall folded slices",
-    "pool verify chooser budget",
+    "pool verify chooser budget beginning",
     "compression course variety sync probe",
     "recipes ball",
     "generate runs exercises ingredients",
