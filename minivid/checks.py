@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 
@@ -51,6 +52,8 @@ def exercise(find_fault: Callable[[Callable], str | None]) -> Callable[[Callable
             fault = str(fault_found)
         except Exception as error:  # a learner's code may fail in any way: say how, and go on
             fault = f"your code stopped with {type(error).__name__}: {error}"
+            if isinstance(error, RuntimeError) and re.search("shape|size", str(error)):
+                fault += "; print the shapes: does one of them lack an axis, or have one too many?"
         print("right" if fault is None else f"hint: {fault}")
 
     return check

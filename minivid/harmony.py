@@ -28,16 +28,18 @@ def figures(readings: list[verify.Reading], captions: list[str], fmt: ClipFormat
     return sync.pooled(pairs) | sync.told(readings, captions)
 
 
-def exchanged(readings: list[verify.Reading]) -> list[verify.Reading]:
-    """The same clips, each with the sound of the next: what chance alone makes fit."""
+def exchanged(readings: list[verify.Reading], by: int = 1) -> list[verify.Reading]:
+    """The same clips, each with the sound of the one `by` places on: how much fits by chance."""
     heard = [reading.heard for reading in readings]
-    return [replace(r, heard=h) for r, h in zip(readings, heard[1:] + heard[:1])]
+    return [replace(r, heard=h) for r, h in zip(readings, heard[by:] + heard[:by])]
 
 
 def row(machine: Machine, knobs: Knobs, n: int, seeds: list[int], given: tuple[str, ...],
-        fmt: ClipFormat, tick=None, **options) -> dict[str, dict]:
+        fmt: ClipFormat, tick=None, exchanges: int = 1, **options) -> dict[str, dict]:
     """Figures of made clips, of the same with exchanged sounds (floor), and of real ones, through
     the autoencoders too (ceilings): {"made": {...}, "floor": ..., "autoencoders": ..., "real": ...}
+
+    Of few clips, let each be tried with the sounds of several others for the floor (`exchanges`).
     """
     parts = (UNSEEN + (1 << 21) + torch.arange(n)).split(PART)
     read, captions = {"autoencoders": [], "real": []}, []
@@ -57,7 +59,9 @@ def row(machine: Machine, knobs: Knobs, n: int, seeds: list[int], given: tuple[s
             made += read_films(clip.video, fmt, clip.audio)
     out = {name: figures(readings, captions, fmt) for name, readings in read.items()}
     captions = captions * len(seeds)
-    return {"made": figures(made, captions, fmt), "floor": figures(exchanged(made), captions, fmt),
+    strangers = [reading for by in range(exchanges) for reading in exchanged(made, 1 + by)]
+    return {"made": figures(made, captions, fmt),
+            "floor": figures(strangers, captions * exchanges, fmt),
             **out, "asked": {"prompts": n, "seeds": len(seeds)}}
 
 

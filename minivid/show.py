@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from minivid import media
 from minivid.claims import Claim
 from minivid.errors import MinividError
-from minivid.hear import spectrum
+from minivid.hear import WINDOW, spectrum
 from minivid.page import (
     FONT,
     GAP,
@@ -123,7 +122,8 @@ def score(clips: Sequence[tuple[Tensor, Tensor, Sequence[float], Sequence[float]
             for at in times:
                 mark(draw, left + (at * fps + 0.5) * pace, top + line / 2)
             top += line
-        sound = _spectrogram(audio, rate).resize((round(len(audio) / rate * fps * pace), tall))
+        sound, lasts = _spectrogram(audio, rate)
+        sound = sound.resize((round(lasts * fps * pace), tall))
         paper.paste(sound, (round(left + 0.5 * pace), top))
     for second in range(int((most - 1) / fps) + 1):
         draw.text((left + (second * fps + 0.5) * pace, MARGIN + len(clips) * down),
@@ -139,14 +139,13 @@ def _triangle(draw: ImageDraw.ImageDraw, x: float, y: float) -> None:
     draw.polygon([(x - 5, y + 5), (x + 5, y + 5), (x, y - 5)], fill=(200, 60, 0))
 
 
-def _spectrogram(audio: Tensor, rate: int) -> Image.Image:
-    """How loud each pitch (low below) is at each moment of audio (S,): dark for loud."""
-    audio = audio.detach().cpu()
-    beyond = audio.flip(0)[: rate // 20]  # a mirror: cut off sharply, the end would click
-    power = spectrum(torch.cat([audio, beyond])[None], rate, 0.004)[0][0]  # (T, K)
-    power = power[: len(audio) * 250 // rate].T.flip(0)
-    loud = (power.clamp(min=1e-9).log10() + 8) / 5  # from 0 to 1 over 50 dB
-    return Image.fromarray(((1 - loud.clamp(0, 1)) * 255).byte().numpy())
+def _spectrogram(audio: Tensor, rate: int) -> tuple[Image.Image, float]:
+    """How loud each pitch (low below) is at each moment of audio (S,), dark for loud; and the
+    seconds that it shows: up to half a window from the end, which, cut off, would click."""
+    lasts = max(0.004, len(audio) / rate - WINDOW / 2)
+    power = spectrum(audio.detach().cpu()[None], rate, 0.004)[0][0]  # (T, K)
+    loud = (power[: round(lasts / 0.004)].T.flip(0).clamp(min=1e-9).log10() + 8) / 5  # over 50 dB
+    return Image.fromarray(((1 - loud.clamp(0, 1)) * 255).byte().numpy()), lasts
 
 
 def play(videos: Tensor | Sequence[Tensor], fps: float, alt: str,

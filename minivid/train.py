@@ -93,7 +93,8 @@ def optimizers_for(model: nn.Module, lr: float, decay: float = 0.01) -> list[tor
     for name, p in model.named_parameters():
         is_hidden = name.endswith("weight") and any(part in name for part in model.hidden)
         (matrices if is_hidden else rest).append(p)
-    chosen = [torch.optim.AdamW(rest, lr=lr / 2, betas=(0.9, 0.98), weight_decay=decay)]
+    chosen = [torch.optim.AdamW(rest, lr=lr / 2, betas=(0.9, 0.98), weight_decay=decay,
+                                fused=True)]  # all in one call: they are many and small
     if matrices:
         fast = torch.bfloat16 if low_precision(matrices[0].device) else torch.float32
         chosen.append(Muon(matrices, lr, decay, dtype=fast))

@@ -111,10 +111,11 @@ def test_a_stored_film_plays_with_its_sound(tmp_path):
 
 
 def test_stored_lessons_show_their_pictures_and_films_as_a_page():
+    exporter = nbconvert.HTMLExporter()
     with chromium() as (page, _):
         page.route("http*://**", lambda route: route.abort())  # a page of its own
         for path in sorted(COURSE.glob("*.ipynb")):
-            page.set_content(nbconvert.HTMLExporter().from_filename(path)[0])
+            page.set_content(exporter.from_filename(path)[0])
             pictures = page.locator("img")
             assert pictures.count() >= 8, path.name
             for picture in pictures.all():
@@ -139,8 +140,8 @@ def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
 
 
-def the_panel_works(page):
-    """Type a sentence, make a film of it, stop another."""
+def a_film_is_made(page):
+    """Type a sentence, and make a film of it."""
     button(page, "Make").wait_for(timeout=120_000)
     page.get_by_label("Sentence").fill("a red bal bounces by day")
     page.locator("mark", has_text="nearest: ball").wait_for(timeout=10_000)
@@ -155,6 +156,10 @@ def the_panel_works(page):
     assert found["error"] is None and found["played"] > 0.5 and found["heard"] > 0
     assert found["duration"] == pytest.approx(2 + 1 / 8, abs=0.1)
     assert page.get_by_text("all together").is_visible()
+
+
+def a_film_is_stopped(page):
+    """Begin a long film, and press Stop."""
     page.get_by_label("Steps").fill("64")
     page.keyboard.press("Tab")
     page.get_by_label("Length").select_option("6 seconds")  # so that there is time to press Stop
@@ -176,7 +181,8 @@ def test_the_panel_works_in_jupyterlab(tmp_path):
         page.locator(".jp-CodeCell").click(timeout=60_000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
         page.keyboard.press("Control+Enter")
-        the_panel_works(page)
+        a_film_is_made(page)
+        a_film_is_stopped(page)
     assert complaints == []
 
 
@@ -196,7 +202,7 @@ def test_the_app_works_and_has_so_many_places(tmp_path):
                 except Exception:
                     assert server.poll() is None, "the app stopped"
                     time.sleep(0.5)
-            the_panel_works(page)
+            a_film_is_made(page)
             with pytest.raises(urllib.error.HTTPError) as full:
                 urllib.request.urlopen(f"http://localhost:{port}", timeout=20)
             assert full.value.code == 503 and b"All 1 places are taken" in full.value.read()

@@ -140,7 +140,7 @@ def moved(mask, order):
     (exercises.joules_a_frame, lambda rows: {r["system"]: 1.0 for r in rows}, "divide joules"),
     (exercises.noise_behind, lambda x, v, t: x - (1 - spread(t, x)) * v, "goes back by 1 - t"),
     (exercises.noise_behind, lambda x, v, t: x + spread(t, x) * v, "subtract"),
-    (exercises.noise_behind, lambda x, v, t: x - t * v, "stopped with RuntimeError"),
+    (exercises.noise_behind, lambda x, v, t: x - t * v, "does one of them lack an axis"),
     (exercises.noise_behind, lambda x, v, t: x[0], "its shape is (3, 4, 4), not (5, 3, 4, 4)"),
     (exercises.noise_behind, lambda x, v, t: 3, "not a int"),
     (exercises.noise_behind, lambda x, v, t: (x - spread(t, x) * (x + (1 - spread(t, x)) * v))
@@ -408,6 +408,10 @@ def moved(mask, order):
         [torch.arange(f) / r, torch.arange(m) * s / m]), "half a moment later"),
     (exercises.addresses, lambda f, r, m, s: torch.cat(
         [(torch.arange(m) + 0.5) * s / m, torch.arange(f) / r]), "picture comes first"),
+    (exercises.addresses, lambda f, r, m, s: torch.cat(
+        [torch.arange(f) / r, (torch.arange(m) + 0.5) / 16]), "not in every one"),
+    (exercises.addresses, lambda f, r, m, s: torch.cat(
+        [torch.arange(f) / r, torch.linspace(0, s, m)]), "as far from the end"),
     (exercises.addresses, lambda f, r, m, s: torch.arange(f) / r, "its shape is (9,), not (24,)"),
     (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 1,
      "picture": kind == 0, "go on": at < 1}[task].float(), "what is made: it starts at 0"),

@@ -35,6 +35,16 @@ def test_real_clips_fit_and_with_exchanged_sounds_they_do_not():
             assert wrong["syllables"] < 0.2 and wrong["lips"] < 0.7
 
 
+def test_the_floor_of_a_few_clips_may_be_of_several_exchanges(machine, monkeypatch):
+    monkeypatch.setattr(harmony, "figures",
+                        lambda readings, captions, fmt: [(id(r.heard), c)
+                                                         for r, c in zip(readings, captions)])
+    row = harmony.row(machine, harmony.BOUNCING, 4, [0], (), TINY.fmt, exchanges=3, steps=1)
+    heard, captions = zip(*row["made"])
+    assert row["floor"] == [(heard[(n + by) % 4], captions[n]) for by in (1, 2, 3)
+                            for n in range(4)]
+
+
 def test_a_sound_that_comes_late_reads_late():
     fmt = ClipFormat()
     clips = film(torch.arange(16), fmt, harmony.BOUNCING)

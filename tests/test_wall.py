@@ -61,7 +61,7 @@ def test_each_frame_is_read_as_it_was_painted():
 
 
 def test_the_judge_notices_another_thing_another_place_and_nothing():
-    some = films(range(96), hidden=6, last=True)
+    some = films(range(48), hidden=6, last=True)
     late = (FRAME >= FRAMES - MADE)[:, None, None]
     seen = read(torch.where(late, some.video.flip(0), some.video))
     kind, where = some.shape * 6 + some.colour, some.place

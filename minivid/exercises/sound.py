@@ -33,6 +33,12 @@ def addresses(function: Callable) -> str | None:
             joined(frame / fps, moment / fps),
         "sound has its own pace: a moment lasts seconds / moments, not 1 / fps":
             joined(frame / fps, (moment + 0.5) / fps),
+        "a moment lasts seconds / moments: 1 / 16 s in our films, not in every one":
+            joined(frame / fps, (moment + 0.5) / 16),
+        "the middle of a moment lies half a moment, not half a second, after its beginning":
+            joined(frame / fps, moment * long + 0.5),
+        "the first middle is half a moment from the start, and the last as far from the end":
+            joined(frame / fps, torch.linspace(0, seconds, moments)),
         "those are the beginnings of the moments: their middles come half a moment later":
             joined(frame / fps, moment * long),
         "a frame is one instant, not a stretch: frame k is at k / fps":
