@@ -14,7 +14,7 @@ help:  ## show this list
 $(STAMP): pyproject.toml constraints.txt
 	@echo "making .venv and installing minivid into it (about 6 GB with torch, two minutes or more)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -c constraints.txt -e '.[test]'
+	$(BIN)/pip install --no-compile -c constraints.txt -e '.[test]'  # compiled when first used: most never is
 	@touch $(STAMP)
 
 lab: $(STAMP)  ## open the course in JupyterLab

@@ -1,6 +1,8 @@
 """The lessons as they are stored: executed in order, within budget, claims tied to cells."""
 
+import base64
 import csv
+import io
 import re
 import weakref
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from PIL import Image
 
 from minivid import course, presets
 from minivid.errors import MinividError
@@ -41,6 +44,9 @@ def test_a_lesson_is_stored_as_it_ran(path):
     for out in outputs:
         if "image/png" in out.get("data", {}):
             assert out.metadata["image/png"]["alt"].strip()
+            picture = Image.open(io.BytesIO(base64.b64decode(out.data["image/png"])))
+            picture.load()
+            assert picture.width >= 48
     assert sum(bool(printed(cell)) for cell in code(lesson)) >= 10
     assert ": NO" not in "".join(map(printed, code(lesson)))
 
