@@ -105,11 +105,10 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
             track.bit_rate = 128_000
         to_yuv = VideoReformatter()  # one for all frames: each takes long to set up
         for pixels in frames:
-            frame = to_yuv.reformat(
-                av.VideoFrame.from_ndarray(enlarge(pixels, factor), format="rgb24"),
-                format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG",
-                dst_color_range="MPEG", interpolation="AREA")  # AREA: no bleeding of colours
-            file.mux(picture.encode(frame))
+            frame = to_yuv.reformat(av.VideoFrame.from_ndarray(pixels, format="rgb24"),
+                                    format="yuv444p", dst_colorspace="ITU709",
+                                    src_color_range="JPEG", dst_color_range="MPEG")
+            file.mux(picture.encode(_enlarged(frame, factor)))
         file.mux(picture.encode(None))
         if sound is not None:
             frame = av.AudioFrame.from_ndarray(sound[None].clip(-1, 1), format="flt", layout="mono")
@@ -118,6 +117,18 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
                 file.mux(track.encode(piece))
             file.mux(track.encode(None))
     return buffer.getvalue()
+
+
+def _enlarged(frame, factor: int):
+    """A small frame in yuv444p as a large one in yuv420p: each pixel `factor` times both ways, its
+    colours half as often. (To convert what is enlarged already gives the same, and takes longer.)"""
+    import av
+
+    planes = frame.to_ndarray()  # (3, H, W)
+    large = [plane.repeat(n, 0).repeat(n, 1) for plane, n in
+             zip(planes, (factor, factor // 2, factor // 2))]
+    rows = np.concatenate([plane.reshape(-1, large[0].shape[1]) for plane in large])
+    return av.VideoFrame.from_ndarray(rows, format="yuv420p")  # (3/2 factor H, factor W)
 
 
 def _resample(frame, rate: int) -> list:
