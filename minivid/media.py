@@ -121,7 +121,7 @@ def mp4(frames: np.ndarray, fps: float, sound: np.ndarray | None = None,
 
 def _enlarged(frame, factor: int):
     """A small frame in yuv444p as a large one in yuv420p: each pixel `factor` times both ways, its
-    colours half as often. (To convert what is enlarged already gives the same, and takes longer.)"""
+    colours half as often. (To convert what is enlarged gives the same, and takes longer.)"""
     import av
 
     planes = frame.to_ndarray()  # (3, H, W)
