@@ -6,6 +6,8 @@ import math
 import sys
 from pathlib import Path
 
+MOST_STEPS = 1000  # from noise to film
+
 
 class Parser(argparse.ArgumentParser):
     """argparse, with errors of one line."""
@@ -79,6 +81,14 @@ def count(text: str) -> int:
     return int(number)
 
 
+def steps(text: str) -> int:
+    """A whole number from 1 to MOST_STEPS."""
+    number = count(text)
+    if number > MOST_STEPS:
+        raise argparse.ArgumentTypeError(f"needs a whole number up to {MOST_STEPS}, not {text!r}")
+    return number
+
+
 # ---------------------------------------------------------------- the flags of each command
 
 
@@ -89,7 +99,8 @@ def make_flags(add) -> None:
         "(default: film.mp4, film-2.mp4, ...)")
     add("--seed", type=a_seed, default=0, help="which noise to start from (default: 0); another "
         "seed gives another film")
-    add("--steps", type=count, help="steps from noise to film (default: 32); more take longer")
+    add("--steps", type=steps, help="steps from noise to film (default: 32); more take longer, a "
+        "thousand is the most")
     add("--guidance", type=a_scale, metavar="SCALE", help="how hard the sentence pulls (default: "
         "3): 1 is not extra hard, too much looks burnt")
     add("--size", type=a_size, metavar="WxH", help="pixels, such as 72x48, each side a "

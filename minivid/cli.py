@@ -162,7 +162,8 @@ def how_to_go_on(args: argparse.Namespace, begin: float) -> str:
         size = presets.choose(args.preset).name
         state = runs.in_progress(args.name, size)
         if state.is_file() and (args.resume or state.stat().st_mtime >= begin):
-            return f"Go on with: minivid train {args.name} --preset {size} --resume"
+            place = ", which will write the --out you named" if args.out else ""
+            return f"Go on with: minivid train {args.name} --preset {size} --resume{place}"
     if args.command == "evaluate":
         return "Finished rows of the table are kept: run the same command to go on."
     return "Nothing was kept. Run the same command to start again."

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,8 @@ def make(args: argparse.Namespace) -> int:
     for remark in remarks(args.prompt, vocabulary):
         note(remark)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
+    if remark := unlike_those_learnt_from(machine.preset, fmt):
+        note(remark)
     over = grammar.fleeting(args.prompt) if frames > fmt.frames else []
     if over:
         note(f"beyond {fmt.seconds:g} seconds {' and '.join(map(repr, over))} may not come right "
@@ -59,14 +63,18 @@ def make(args: argparse.Namespace) -> int:
         note(f"only .mp4 holds sound: it is left out of {output}")
     media.write_film(output, clip.video, clip.fps, clip.audio if sounds else None, fmt.sample_rate)
     length = (clip.video.shape[2] - 1) / clip.fps
+    factor = media.film_factor(fmt.height, fmt.width) if output.suffix.lower() == ".mp4" else 1
     print(f"wrote {output}: {fmt.width}x{fmt.height} pixels, {clip.video.shape[2]} frames, "
-          f"{length:g} seconds, seed {args.seed}")
+          f"{length:g} seconds, seed {args.seed}"
+          + f" (enlarged to {factor * fmt.width}x{factor * fmt.height})" * (factor > 1))
     if args.strip is not None:
         strip_of(machine, moments, fmt, args.prompt).save(args.strip)
         print(f"wrote {args.strip}: the way from noise to film")
     say_what_is_in(output, clip, args, fmt.sample_rate, over)
     if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
         print(f"    but for what was passed over: {', '.join(unknown)}")
+        if any(unknown.values()):
+            print(f"    try: minivid make {shlex.quote(corrected(args.prompt, unknown))}")
     print(f"it took {bill.words()}")
     return 0
 
@@ -103,16 +111,22 @@ def faults(report: str) -> set[str]:
 def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list[str]) -> str:
     """What may help a film in which these parts are wrong, "" where there are none; `over`: what
     is asked that does not last as long."""
+    from minivid import grammar
+
     given = seen if args.video_from else heard & FROM_SOUND if args.audio_from else set()
     if not seen | heard:
         return ""
     if seen | heard == given:
         return f"what is wrong lies in {args.video_from or args.audio_from}, as it was made to fit"
     hint = "other noise may do better: give another --seed"
+    if grammar.unpaired(args.prompt) and seen:
+        hint = "what two actors never do, no --seed may bring"
     if over and seen:
         hint += ", or fewer --seconds"
     if args.picture and seen:
         hint += f"; or the picture may not suit the {'action' if 'action' in seen else 'sentence'}"
+    if args.audio_from and heard:
+        hint += "; or the sound may not suit the sentence"
     return hint
 
 
@@ -173,8 +187,27 @@ def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
         yield "only two actors fit into a film: the third and later ones are not checked"
     elif spare := grammar.left_over(prompt):
         yield f"fits nowhere and is not checked: {', '.join(map(repr, spare))} ({why(spare)})"
+    if alone := grammar.unpaired(prompt):
+        yield (f"never learnt of two actors, so it may not come right: "
+               f"{', '.join(map(repr, alone))} (two {', '.join(grammar.PAIRED)})")
     if late := known[text.LENGTH:]:
         yield f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}"
+
+
+def corrected(prompt: str, unknown: dict[str, list[str]]) -> str:
+    """The prompt with the nearest known word in the place of each that is unknown, if there is
+    one."""
+    nearest = {word: near[0] for word, near in unknown.items() if near}
+    return re.sub(r"[\w'-]+", lambda m: nearest.get(m[0].lower(), m[0]), prompt)
+
+
+def unlike_those_learnt_from(preset, fmt) -> str:
+    """What to expect of a film whose size is far from all that the networks know, "" of others."""
+    long = max(max(aspect) / min(aspect) for aspect in preset.aspects)
+    if fmt.side == preset.fmt.side and max(fmt.height, fmt.width) <= long * fmt.side:
+        return ""
+    return (f"the networks learnt from films whose short side is {preset.fmt.side} pixels, the "
+            f"long one up to {round(long * preset.fmt.side)}: others may not come right")
 
 
 def why(spare: list[str]) -> str:

@@ -220,6 +220,15 @@ def left_over(prompt: str) -> list[str]:
     return [word for word in known if word in content and word not in kept] + [*unsaid.elements()]
 
 
+def unpaired(prompt: str) -> list[str]:
+    """What a prompt asks of one of two actors that is only ever said of an actor alone."""
+    actors = parse(prompt).actors
+    if len(actors) < 2:
+        return []
+    actions = [actor.action for actor in actors if actor.action and actor.action not in PAIRED]
+    return actions + [actor.size for actor in actors if actor.size]
+
+
 def fleeting(prompt: str) -> list[str]:
     """The actions a prompt names that do not last: they do not look alike in every stretch."""
     return [actor.action for actor in parse(prompt).actors

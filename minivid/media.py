@@ -197,7 +197,7 @@ def read_film(path: str | Path, height: int | None = None):
     try:
         with _opened(path) as file:
             notes = _notes(file.metadata.get("comment", ""))
-            fps = file.streams.video[0].average_rate
+            fps, times = file.streams.video[0].average_rate, []
             to_rgb = VideoReformatter()  # one for all frames: each takes long to set up
             frames = []
             for frame in file.decode(video=0):
@@ -205,6 +205,10 @@ def read_film(path: str | Path, height: int | None = None):
                     raise MediaError(f"{path} is too large to be read at once: cut it, or make its "
                                      "pictures smaller first.")
                 frames.append(to_rgb.reformat(frame, format="rgb24").to_ndarray())
+                if file.format.name == "gif":  # frames last whole hundredths, now more, now less
+                    times.append(frame.pts * frame.time_base)
+            if len(times) > 1:
+                fps = (len(times) - 1) / (times[-1] - times[0])
             sound, rate = _read_sound(file, notes)
     except (av.FFmpegError, IndexError) as problem:
         raise MediaError(f"Cannot read {path}: it is cut short or holds no film.") from problem

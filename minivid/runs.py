@@ -74,7 +74,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     check_writable(state, MinividError)
     recipe = RECIPES[name](size, seed, device)
     tell(f"{name}, preset {size.name}, on {hardware(device)}")
-    recipe.prepare(ticker("clips encoded", tell),
+    recipe.prepare(ticker(recipe, tell),
                    before.get("clips") or clips or clips_in(minutes, size.pool, device))
     about = account(recipe, before)
     if device.type == "cuda" and worth_compiling(minutes or size.minutes[name], steps):
@@ -83,6 +83,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     deadline = None
     if not steps and not resume:
         wanted = (minutes or size.minutes[name]) * 60
+        tell("taking a few steps on trial, to see how many fit into the time")
         steps, deadline = planned(recipe, wanted, time.perf_counter() - begin)
     about["rate"] = before.get("rate") or rate_for(recipe, steps, "begun_from" in about)
     run = Training(recipe.model, recipe.loss, steps or 1, about["rate"], seed, recipe.ema,
@@ -94,7 +95,8 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
         tell(f"resumed at step {run.step} of {run.steps}")
     elif state.is_file() and distributed.main_process():
         tell(f"an unfinished training was there; it is kept as {set_aside(state)}")
-    carry_on(run, state, {**about, "out": str(out) if out else None}, begin, tell, deadline)
+    carry_on(run, state, {**about, "out": str(Path(out).absolute()) if out else None}, begin, tell,
+             deadline)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
     if distributed.main_process():
@@ -130,7 +132,8 @@ def check_request(name: str, minutes: float | None, steps: int | None, resume: b
                    or clips is not None):
         raise MinividError("A training that is resumed goes on as it was begun, to the step it was "
                            "to end at: no --warm, --decoder, --minutes, --batch or --clips; "
-                           "--steps moves the end.")
+                           "--steps moves the end. If one was interrupted, go on with `minivid "
+                           f"train {name} --resume`, and the --preset it had.")
 
 
 def place_for(name: str, preset: str, out: str | Path | None) -> Path:
@@ -245,8 +248,8 @@ def halved(x: torch.Tensor) -> torch.Tensor:
     return half if torch.equal(half.isfinite(), x.isfinite()) else x
 
 
-def ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:
-    """A counter that speaks up now and then."""
+def ticker(recipe, tell: Callable[[str], None]) -> Callable[[int], None]:
+    """A counter of the clips that a recipe encodes, which speaks up now and then."""
     count, last = 0, time.perf_counter()
 
     def tick(n: int) -> None:
@@ -254,6 +257,6 @@ def ticker(what: str, tell: Callable[[str], None]) -> Callable[[int], None]:
         count += n
         if time.perf_counter() - last > SAY_EVERY:
             last = time.perf_counter()
-            tell(f"{count} {what}")
+            tell(f"{count} of {recipe.made_from['clips']} clips encoded")
 
     return tick

@@ -198,6 +198,19 @@ def test_make_passes_over_words_it_does_not_know(here, capsys):
     assert told.err.splitlines()[0].endswith("passed over; nearest: ball")
     assert "minivid: 'bal' is not a word of this world" in told.err
     assert "but for what was passed over: bal\n" in told.out  # beside the verdict
+    assert "    try: minivid make 'a red ball bounces'\n" in told.out
+
+
+def test_make_says_what_is_unlike_all_that_was_learnt_from(here, capsys):
+    prompt = "a large red ball moves left and a blue box bounces"
+    for flags, said in (([], ""), (["--size", "84x48"], ""), (["--size", "96x48"], "up to 84"),
+                        (["--size", "24x24"], "whose short side is 48 pixels")):
+        assert cli.main(["make", prompt, "--steps", "1", *flags]) == 0
+        told = capsys.readouterr().err
+        assert "never learnt of two actors, so it may not come right: 'moves left', 'large'" in told
+        assert said in told and ("may not come right\n" in told) == bool(said)
+    assert cli.main(["make", "a large red ball moves left", "--steps", "1"]) == 0
+    assert "come right" not in capsys.readouterr().err
 
 
 def test_words_are_those_that_the_networks_were_taught():
@@ -224,13 +237,15 @@ def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, 
     ({"video_from": "a.mp4"}, "no switches", "", "lies in a.mp4, as it was made to fit"),
     ({"video_from": "a.mp4"}, "no switches", "pitch", "another --seed"),
     ({"audio_from": "a.wav"}, "", "ambience", "lies in a.wav, as it was made to fit"),
-    ({"audio_from": "a.wav"}, "", "hits", "another --seed"),
-    ({"audio_from": "a.wav"}, "place", "ambience", "another --seed"),
+    ({"audio_from": "a.wav"}, "", "hits", "or the sound may not suit the sentence"),
+    ({"audio_from": "a.wav"}, "place", "", "another --seed"),
+    ({"prompt": "a ball and a large cat"}, "size", "", "no --seed may bring"),
     ({"picture": "a.png"}, "action", "", "may not suit the action"),
     ({"picture": "a.png"}, "colour", "", "may not suit the sentence"),
     ({"picture": "a.png"}, "", "hits", "another --seed")])
 def test_make_says_what_may_help(given, seen, heard, says):
-    args = argparse.Namespace(**{"picture": None, "video_from": None, "audio_from": None} | given)
+    args = argparse.Namespace(**{"prompt": "a ball", "picture": None, "video_from": None,
+                                 "audio_from": None} | given)
     told = [films.faults(f"{'x':<3} {name:<12} so and so" if name else "ok  colour  asked red")
             for name in (seen, heard)]
     hint = films.advice(args, *told, [])
@@ -362,6 +377,7 @@ def test_silent_networks_say_so(here, capsys, monkeypatch):
     (["make", "a ball", "--seconds", "nan"], "needs a number"),
     (["make", "a ball", "--seconds", "1e9"], "length"),
     (["make", "a ball", "--steps", "0"], "above 0"),
+    (["make", "a ball", "--steps", "1001"], "up to 1000"),
     (["make", "a ball", "--steps", "2.5"], "whole number"),
     (["make", "a ball", "--guidance", "x"], "needs a number"),
     (["make", "a ball", "--guidance", "nan"], "guidance: needs"),
@@ -429,6 +445,8 @@ def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):
     monkeypatch.setattr(runs, "train", saved_and_interrupted)
     line = fails(capsys, "train", "text", code=130)
     assert line.endswith("minivid train text --preset laptop --resume")
+    line = fails(capsys, "train", "text", "--out", "t.safetensors", code=130)
+    assert line.endswith("--resume, which will write the --out you named")
 
 
 def test_a_missing_package_is_named(capsys, monkeypatch):
