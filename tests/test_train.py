@@ -180,6 +180,15 @@ def test_a_number_of_clips_may_be_asked_for_and_stays_when_resumed(folder, monke
     assert sizes == [20, 20] and checkpoints.manifest()["text-tiny"]["clips"] == 20
 
 
+def test_a_wait_for_clips_says_how_many_there_will_be(folder, monkeypatch):
+    said = []
+    train_all(["autoencoder", "sound", "text"])
+    monkeypatch.setattr(runs, "SAY_EVERY", -1)
+    runs.train("transformer", "tiny", steps=1, say=said.append)
+    counted = [line for line in said if line.endswith("clips encoded")]
+    assert counted and counted[-1] == "64 of 64 clips encoded"
+
+
 def test_clips_staged_by_other_processes_are_the_same():
     seeds, knobs = torch.arange(100), pool.taught(TINY)
     stages = pool.Stages(seeds, TINY.fmt, knobs, sound=True)
