@@ -53,9 +53,9 @@ def test_a_sentence_is_made_with_no_typing(panel):
     buttons = {b.description: b for b in every(panel) if isinstance(b, playground.w.Button)}
     buttons["begin anew"].click()
     assert panel.sentence.text == "" and "empty" in panel.sentence.remarks.value
-    for words in ("small", "red", "ball", "moves left", "and", "cat", "stands still", "by day"):
+    for words in ("red", "ball", "moves up", "quickly", "and", "cat", "stands still", "by day"):
         buttons[words].click()
-    assert panel.sentence.text == "a small red ball moves left and a cat stands still by day"
+    assert panel.sentence.text == "a red ball moves up quickly and a cat stands still by day"
     assert panel.sentence.remarks.value == ""
 
 
