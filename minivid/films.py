@@ -188,8 +188,8 @@ def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
     elif spare := grammar.left_over(prompt):
         yield f"fits nowhere and is not checked: {', '.join(map(repr, spare))} ({why(spare)})"
     if alone := grammar.unpaired(prompt):
-        yield (f"never learnt of two actors, so it may not come right: "
-               f"{', '.join(map(repr, alone))} (two {', '.join(grammar.PAIRED)})")
+        yield ("never learnt of two actors, so it may not come right: "
+               f"{', '.join(map(repr, alone))} (what two do: {', '.join(grammar.PAIRED)})")
     if late := known[text.LENGTH:]:
         yield f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}"
 

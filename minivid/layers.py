@@ -116,8 +116,8 @@ def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """softmax(q k) v: each query takes the values of the keys that it fits, (B, heads, N, d).
 
-    mask (B, 1, N|1, M): False hides a key. One fused kernel does the same: on a GPU always faster,
-    on a CPU three times where nothing is hidden and no way back is needed, which is slower there.
+    mask (B, 1, N|1, M): False hides a key. One fused kernel does the same, and is faster: on a GPU
+    always, on a CPU where nothing is hidden and no way back is needed, which is slower there.
     """
     if q.is_cuda or (mask is None and not torch.is_grad_enabled()):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)

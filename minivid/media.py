@@ -207,7 +207,7 @@ def read_film(path: str | Path, height: int | None = None):
                 frames.append(to_rgb.reformat(frame, format="rgb24").to_ndarray())
                 if file.format.name == "gif":  # frames last whole hundredths, now more, now less
                     times.append(frame.pts * frame.time_base)
-            if len(times) > 1:
+            if times and times[-1] > times[0]:
                 fps = (len(times) - 1) / (times[-1] - times[0])
             sound, rate = _read_sound(file, notes)
     except (av.FFmpegError, IndexError) as problem:
