@@ -26,10 +26,9 @@ app: $(STAMP)  ## open the panel that makes films, as a page of its own
 video: $(STAMP)  ## make a film: make video PROMPT="a blue cat rides a bicycle"
 	$(BIN)/minivid make "$$PROMPT"
 
-# tests three at a time, for some wait for a browser or another process; notebooks side by side, each
-# on one core: two that share their threads would wait for each other
+# notebooks side by side, each on one core: two that share their threads would wait for each other
 test: lint  ## lint, then the tests, then every notebook against its stored outputs
-	$(BIN)/pytest -n 3 tests
+	$(BIN)/pytest -n auto --maxprocesses 4 tests
 	@if [ -n "$(NOTEBOOKS)" ]; then set -x; \
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope \
 	  --nbval --nbval-current-env --nbval-cell-timeout=300 \
