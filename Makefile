@@ -11,10 +11,11 @@ STAMP := .venv/.minivid
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
+# modules are compiled when they are first used: most never are
 $(STAMP): pyproject.toml constraints.txt
 	@echo "making .venv and installing minivid into it (about 6 GB with torch, two minutes or more)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --no-compile -c constraints.txt -e '.[test]'  # compiled when first used: most never is
+	$(BIN)/pip install --no-compile -c constraints.txt -e '.[test]'
 	@touch $(STAMP)
 
 lab: $(STAMP)  ## open the course in JupyterLab

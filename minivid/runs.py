@@ -86,16 +86,9 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
         tell("taking a few steps on trial, to see how many fit into the time")
         steps, deadline = planned(recipe, wanted, time.perf_counter() - begin)
     about["rate"] = before.get("rate") or rate_for(recipe, steps, "begun_from" in about)
-    run = Training(recipe.model, recipe.loss, steps or 1, about["rate"], seed, recipe.ema,
-                   recipe.tokens, recipe.cooldown)
-    if resume:
-        run.load(state, name)
-        begin -= before["wall_seconds"]
-        run.steps = steps or run.steps
-        tell(f"resumed at step {run.step} of {run.steps}")
-    elif state.is_file() and distributed.main_process():
-        tell(f"an unfinished training was there; it is kept as {set_aside(state)}")
-    carry_on(run, state, {**about, "out": str(Path(out).absolute()) if out else None}, begin, tell,
+    run = in_training(recipe, state, resume, steps, about["rate"], seed, tell)
+    begin -= before.get("wall_seconds", 0)
+    carry_on(run, state, {**about, "out": str(path.absolute()) if out else None}, begin, tell,
              deadline)
     recipe.model.load_state_dict(run.best())
     recipe.finish()
@@ -105,6 +98,21 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
         tell(f"wrote {path} after {(time.perf_counter() - begin) / 60:.1f} minutes")
     distributed.leave()
     return path
+
+
+def in_training(recipe, state: Path, resume: bool, steps: int | None, rate: float, seed: int,
+                tell) -> Training:
+    """The recipe's network in training, as `state` has it where it is resumed; otherwise what lies
+    there is set aside."""
+    run = Training(recipe.model, recipe.loss, steps or 1, rate, seed, recipe.ema, recipe.tokens,
+                   recipe.cooldown)
+    if resume:
+        run.load(state, recipe.kind)
+        run.steps = steps or run.steps
+        tell(f"resumed at step {run.step} of {run.steps}")
+    elif state.is_file() and distributed.main_process():
+        tell(f"an unfinished training was there; it is kept as {set_aside(state)}")
+    return run
 
 
 def planned(recipe, wanted: float, spent: float) -> tuple[int, Deadline]:
