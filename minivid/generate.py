@@ -33,6 +33,7 @@ from .world import Clip
 
 Tensor = torch.Tensor
 METHOD, STEPS, GUIDANCE = "churn", 32, 3.0
+BACK = 3.0  # four steps forward, three back: much is decided again, and knowing more
 INTERVAL, SHIFT = (0.0, 0.5), 2.2  # the words push while it is decided what there is, not later
 LAG = 2.0   # when both are made, the sound's t is the picture's squared
 MEMORY = 9  # frames that a film is continued from
@@ -142,7 +143,8 @@ def emerge(machine: Machine, prompts: list[str], seeds: list[int], fmt: ClipForm
     draws = noises(seeds, packing, machine.preset.used(packing))
     first = next(draws)
     if walk is churn:
-        walk = partial(churn, fresh=lambda: next(draws).to(machine.device))
+        walk = partial(churn, fresh=lambda: next(draws).to(machine.device),
+                       back=min(BACK, steps / 8))  # the fewer the steps, the longer each is
     x = (first if noise is None else noise).to(machine.device)
     given = machine.condition(prompts, packing)
     start, pace = torch.zeros(len(x), device=machine.device), None

@@ -60,18 +60,20 @@ def euler(
     pace: Tensor | None = None,
     shift: float = 1.0,
     fresh: Callable[[], Tensor] | None = None,
+    back: float = 1.0,
 ) -> Iterator[Step]:
     """Follow the model's velocity from `noise` (B, ...) to clean: ask, go a little way, ask again.
 
     Yields a `Step` before each of the `steps` moves, and a last one at t = 1 with the result.
     Where `start` is 1, `noise` must already hold the clean values; they are kept. With `fresh`,
-    which gives noise as `noise`, each step but the first goes back before it goes on: see `churn`.
+    which gives noise as `noise`, each step but the first goes `back` before it goes on, by so many
+    times what it will go: see `churn`.
     """
     t_at, x_t, clock = clocks(noise, start, pace), noise, times(steps, shift).tolist()
     for s, s_next in zip(clock[:-1], clock[1:], strict=True):
         t, t_next = t_at(s), t_at(s_next)
-        if fresh and s:  # as far back as forward, in proportion
-            now, t = t, t_at(s * s / s_next)
+        if fresh and s:  # with back = 1 as far back as forward, in proportion
+            now, t = t, t_at(s * (s / s_next) ** back)
             x_t = go_back(x_t, now, t, fresh())
         velocity = model(x_t, t, given)
         yield Step(t, x_t, clean_guess(x_t, velocity, t))
@@ -113,7 +115,8 @@ def churn(
     fresh: Callable[[], Tensor] | None = None,
     **options: object,
 ) -> Iterator[Step]:
-    """As `euler`, but two steps forward, one back: before each step, `fresh()` noise undoes one.
+    """As `euler`, but two steps forward, one back: before each step, `fresh()` noise undoes one, or
+    `back` of them, and the step leads over them again.
 
     So what was decided wrongly can be decided again, knowing more (Karras et al., arXiv
     2206.00364, algorithm 2).

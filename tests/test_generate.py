@@ -9,8 +9,9 @@ from tiny import TINY
 from minivid.audio import SoundAutoencoder
 from minivid.autoencoder import Autoencoder
 from minivid.errors import FormatError, MinividError, PromptError
-from minivid.generate import Machine, emerge, extend, generate, hold, noises
+from minivid.generate import SHIFT, Machine, emerge, extend, generate, hold, noises
 from minivid.paint import ClipFormat
+from minivid.sampling import times
 from minivid.text import Link
 from minivid.transformer import Transformer
 from minivid.world import film
@@ -91,6 +92,13 @@ def test_without_coupling_the_picture_knows_nothing_of_the_sound(machine):
         one, other = (generate(machine, "a red ball", steps=2, audio=sound[None],
                                coupling=coupling).video for sound in sounds)
         assert torch.allclose(one, other, atol=1e-5) == same
+
+
+def test_of_many_steps_more_are_undone_before_each(machine):
+    for steps, back in ((4, 0.5), (8, 1.0), (24, 3.0), (40, 3.0)):
+        clock = [now.t.flatten()[0] for now in emerge(machine, ["a red ball"], [0], steps=steps)]
+        plain = times(steps, SHIFT)
+        assert clock[2] == pytest.approx(plain[2] * (plain[2] / plain[3]) ** back)
 
 
 def test_the_sound_lags_behind_the_picture_where_there_is_one_to_wait_for(machine):
