@@ -133,7 +133,7 @@ def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list
 def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
     """The picture, film or sound that is given, made to fit, as options of `generate`; and the
     format of the film to be made for it. Says what was done to it."""
-    from minivid import fit, media, verify
+    from minivid import fit, hear, media, verify
 
     path = args.video_from or args.audio_from
     if path is not None and machine.ear is None:
@@ -157,6 +157,10 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
         sound = media.read_sound(path, fmt.sample_rate)
         sound, done = fit.fit_sound(sound, round(fmt.seconds * fmt.sample_rate), fmt.sample_rate)
         note(f"{path}: {done}")
+        told = hear.hear(sound, fmt.sample_rate)[0]
+        if not (told.hits or told.says):
+            note(f"{path}: no hit and no syllable of this world is heard in it, so the film has "
+                 "nothing to keep time with")
         return {"audio": sound}, fmt
     return {}, fmt
 

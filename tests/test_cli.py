@@ -297,7 +297,11 @@ def test_films_sound_and_what_is_given_is_kept(heard, capsys):
     clip = film([3], ClipFormat(24, 24, 9), Knobs(actions=("bounces",)))
     media.write_film("real.mp4", clip.video, 8, clip.audio, 8000)
     assert cli.main([*command, "--audio-from", "real.mp4", "-o", "picture.mp4"]) == 0
-    assert "real.mp4: 1 seconds of sound" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "real.mp4: 1 seconds of sound" in told and "no hit" not in told
+    media.write_film("quiet.mp4", clip.video, 8, 0.01 * clip.audio, 8000)
+    assert cli.main([*command, "--audio-from", "quiet.mp4", "-o", "other.mp4"]) == 0
+    assert "quiet.mp4: no hit and no syllable of this world is heard" in capsys.readouterr().err
     other, _, sound, _ = media.read_film("picture.mp4")
     assert torch.corrcoef(torch.cat([sound, clip.audio]))[0, 1] > 0.95
     assert (other - clip.video).abs().mean() > 0.05
