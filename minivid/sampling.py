@@ -66,8 +66,8 @@ def euler(
 
     Yields a `Step` before each of the `steps` moves, and a last one at t = 1 with the result.
     Where `start` is 1, `noise` must already hold the clean values; they are kept. With `fresh`,
-    which gives noise as `noise`, each step but the first goes `back` before it goes on, by so many
-    times what it will go: see `churn`.
+    which gives noise as `noise`, each step but the first goes back before it goes on, `back` times
+    as far as the clock goes on: see `churn`.
     """
     t_at, x_t, clock = clocks(noise, start, pace), noise, times(steps, shift).tolist()
     for s, s_next in zip(clock[:-1], clock[1:], strict=True):
