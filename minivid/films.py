@@ -14,7 +14,7 @@ from minivid.files import FILM_SUFFIXES, check_writable
 
 ROWS = 5  # of the strip from noise to film
 LARGEST = 3  # times the short side that the networks know: sound still fits a film so large
-FROM_SOUND = {"ambience", "syllables"}  # parts of a report that hang on the sound alone
+FROM_SOUND = {"ambience", "syllables"}  # parts that hang on the sound alone
 
 
 def make(args: argparse.Namespace) -> int:
@@ -79,8 +79,9 @@ def make(args: argparse.Namespace) -> int:
     return 0
 
 
-def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[str, str]:
-    """What the verifier reads in the film that was written, and what it hears, "" if nothing."""
+def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[list, list]:
+    """What the verifier reads in the film that was written, and what it hears, as `verify.Part`s;
+    none are heard in a silent film."""
     from minivid import media, sync, verify
 
     video, audio = clip.video, None  # an animated PNG holds just that, a GIF nearly
@@ -88,24 +89,22 @@ def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[str, str]:
         video, _, audio, _ = media.read_film(path)
     reading = verify.read(video, clip.fps, audio=audio, rate=rate)[0]
     seconds = (video.shape[2] - 1) / clip.fps
-    return (verify.report(reading, prompt),
-            sync.report(reading, prompt, clip.fps, seconds) if reading.heard else "")
+    return (verify.parts(reading, prompt),
+            sync.parts(reading, prompt, clip.fps, seconds) if reading.heard else [])
 
 
 def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: list[str]) -> None:
     """Print what is read and heard in the film that was written, and what may make it better;
     `over`: what is asked that does not last as long."""
+    from minivid.verify import report
+
     seen, heard = what_is_in(path, clip, args.prompt, rate)
-    print("what the verifier reads in it:", seen, sep="\n")
+    print("what the verifier reads in it:", report(seen), sep="\n")
     if heard:
-        print("what it hears:", heard, sep="\n")
-    if hint := advice(args, faults(seen), faults(heard), over):
+        print("what it hears:", report(heard), sep="\n")
+    wrong = ({part.name for part in parts if not part.right} for parts in (seen, heard))
+    if hint := advice(args, *wrong, over):
         print(f"    not as asked; {hint}")
-
-
-def faults(report: str) -> set[str]:
-    """The parts that are wrong by what `verify.report` or `sync.report` says, a line a part."""
-    return {line[4:16].strip() for line in report.splitlines() if line.startswith("x ")}
 
 
 def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list[str]) -> str:

@@ -16,6 +16,7 @@ from .generate import Machine
 from .page import as_bytes
 from .sampling import Step
 from .takes import Take, Wish
+from .verify import Part
 
 TALL = 96            # pixels of a frame on its way
 FEW, SEVERAL = 5, 9  # frames shown of a film on its way, and of a moment looked at again
@@ -99,13 +100,9 @@ def row(video: torch.Tensor, title: str, frames: int = FEW) -> str:
     return f'<figure style="margin:4px 0"><figcaption>{title}</figcaption>{shown}</figure>'
 
 
-def ticks(title: str, report: str) -> str:
-    """A report as a list: a tick and "right", or a cross and "not right", before each part."""
-    rows = []
-    for line in report.splitlines():
-        mark, (part, _, what) = line[:3].strip(), line[3:].strip().partition("  ")
-        rows.append(f"<li>{'&#10003; right' if mark == 'ok' else '&#10007; not right'}: "
-                    f"<b>{escape(part)}</b> {escape(what.strip())}</li>")
-    items = "".join(rows)
+def ticks(title: str, parts: list[Part]) -> str:
+    """Parts as a list: a tick and "right", or a cross and "not right", before each."""
+    items = "".join(f"<li>{'&#10003; right' if part.right else '&#10007; not right'}: "
+                    f"<b>{escape(part.name)}</b> {escape(part.words)}</li>" for part in parts)
     return (f'<div style="margin:0 1em;line-height:1.4"><b>{title}</b>'
             f'<ul style="list-style:none;padding:0;margin:0 0 1em">{items}</ul></div>')

@@ -12,7 +12,7 @@ import torch
 
 from . import grammar as g
 from .hear import HOP, Hearing
-from .verify import Reading
+from .verify import Part, Reading
 
 Tensor = torch.Tensor
 REACH = 0.3  # seconds that lips and voice are shifted against each other, both ways
@@ -121,26 +121,26 @@ def told(readings: list[Reading], captions: list[str]) -> dict[str, float | None
     return {"place": mean(place) if place else None, "syllables": mean(said) if said else None}
 
 
-def report(reading: Reading, caption: str, fps: float, seconds: float) -> str:
-    """What is heard, in plain words: a line a part, "ok" or "x" first."""
+def parts(reading: Reading, caption: str, fps: float, seconds: float) -> list[Part]:
+    """What is heard, part by part, of all that can be said of this clip."""
     heard, asked = reading.heard, g.parse(caption)
-    found, lines = compare(reading, heard, fps, seconds), []
+    found, out = compare(reading, heard, fps, seconds), []
     if asked.place:
-        lines.append((heard.place == asked.place, "ambience", f"asked {asked.place}, sounds "
-                      f"{heard.place or 'like nothing known'}"))
+        out.append(Part("ambience", heard.place == asked.place,
+                        f"asked {asked.place}, sounds {heard.place or 'like nothing known'}"))
     if found.seen or found.heard:
         apart = [f"{1000 * x:+.0f}" for x in found.offsets]
         when = f", the sound {', '.join(apart)} ms after the picture" if apart else ""
-        lines.append((found.seen == found.heard == len(apart), "hits",
-                      f"{found.seen} seen, {found.heard} heard{when}"))
+        out.append(Part("hits", found.seen == found.heard == len(apart),
+                        f"{found.seen} seen, {found.heard} heard{when}"))
     if found.pitches:
-        lines.append((all(found.pitches), "pitch", f"{sum(found.pitches)} of "
-                      f"{len(found.pitches)} sound like the actor"))
+        out.append(Part("pitch", all(found.pitches), f"{sum(found.pitches)} of "
+                        f"{len(found.pitches)} sound like the actor"))
     who = asked.actors[0]
     said, free = who.says, {who.shape, who.action} <= {None, "face", "says"}
     if said or heard.says and not free:  # a face that may say anything is never wrong
-        lines.append((heard.says == (said or ()), "syllables", f"asked {' '.join(said or '-')}, "
-                      f"heard {' '.join(heard.says) or '-'}"))
+        out.append(Part("syllables", heard.says == (said or ()), f"asked {' '.join(said or '-')}, "
+                        f"heard {' '.join(heard.says) or '-'}"))
     if found.lips is not None:
-        lines.append((found.lips > 0.8, "lips", f"go with the voice at {found.lips:.2f} of 1"))
-    return "\n".join(f"{'ok' if ok else 'x':<3} {name:<12} {what}" for ok, name, what in lines)
+        out.append(Part("lips", found.lips > 0.8, f"go with the voice at {found.lips:.2f} of 1"))
+    return out

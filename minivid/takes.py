@@ -17,6 +17,7 @@ from .estimate import published
 from .generate import GUIDANCE, MEMORY, STEPS, Machine, extend, generate
 from .paint import ClipFormat
 from .sampling import Step
+from .verify import Part
 from .world import Clip
 
 Tensor = torch.Tensor
@@ -85,8 +86,8 @@ class Take:
     clip: Clip
     moments: list[Step]
     bill: cost.Bill
-    seen: str
-    heard: str
+    seen: list[Part]
+    heard: list[Part]
 
 
 def make(machine: Machine, wish: Wish, on_step: Callable[[Step], None]) -> Take:

@@ -217,11 +217,21 @@ def _swapped(asked: tuple[g.Actor, ...], got: tuple[g.Actor, ...]) -> bool:
     return [a.colour for a in asked] == [a.colour for a in order[::-1]]
 
 
-def report(reading: Reading, caption: str | g.Description) -> str:
-    """What was asked for and what is there, in plain words: a line a part, "ok" or "x" first."""
+@dataclass(frozen=True)
+class Part:
+    """One part of what is asked of a clip: whether it came true, and what was asked and found."""
+
+    name: str
+    right: bool
+    words: str = ""
+
+
+def parts(reading: Reading, caption: str | g.Description) -> list[Part]:
+    """What was asked for and what is there, part by part; last whether all is right together."""
     asked = g.parse(caption) if isinstance(caption, str) else caption
     if reading.description is None:
-        return "x   unreadable: more of the picture is strange than can be explained"
+        return [Part("unreadable", False, "more of the picture is strange than can be explained"),
+                Part("all together", False)]
     found, swap = _compare(reading, asked)
     got = reading.description
 
@@ -229,23 +239,21 @@ def report(reading: Reading, caption: str | g.Description) -> str:
         words = [getattr(a, _WORDS[part]) or "?" for a in actors]
         return " and ".join(words) or "nobody"
 
-    lines = []
-    for part, ok in found.items():
-        if ok is None:
-            continue
-        if part in _WORDS:
-            what = f"asked {told(asked.actors, part)}, found {told(got.actors, part)}"
-        else:
-            what = {
-                "place": f"asked {asked.place}, found {got.place}",
-                "count": f"asked {len(asked.actors)}, found {len(got.actors)}",
-                "presence": f"seen in {reading.presence:.0%} of the frames it should be in",
-                "no extras": f"{reading.extras} frames with something more in them",
-                "no switches": f"shape or colour changes {reading.switches} times",
-            }[part]
-        lines.append(f"{'ok' if ok else 'x':<3} {part:<12} {what}")
+    words = {part: f"asked {told(asked.actors, part)}, found {told(got.actors, part)}"
+             for part in _WORDS} | {
+        "place": f"asked {asked.place}, found {got.place}",
+        "count": f"asked {len(asked.actors)}, found {len(got.actors)}",
+        "presence": f"seen in {reading.presence:.0%} of the frames it should be in",
+        "no extras": f"{reading.extras} frames with something more in them",
+        "no switches": f"shape or colour changes {reading.switches} times",
+    }
+    out = [Part(part, ok, words[part]) for part, ok in found.items() if ok is not None]
     if swap:
-        lines.append("x   the two actors wear each other's colours")
-    together = all(ok is not False for ok in found.values())
-    lines.append(f"{'ok' if together else 'x':<3} all together")
-    return "\n".join(lines)
+        out.append(Part("own colours", False, "the two actors wear each other's"))
+    return [*out, Part("all together", all(part.right for part in out))]
+
+
+def report(parts: list[Part]) -> str:
+    """Parts in plain words: a line each, "ok" or "x" first."""
+    return "\n".join(f"{'ok' if part.right else 'x':<3} {part.name:<12} {part.words}".rstrip()
+                     for part in parts)

@@ -35,6 +35,7 @@ from minivid import (
 from minivid.errors import MinividError
 from minivid.paint import ClipFormat
 from minivid.recipes import RECIPES
+from minivid.verify import Part
 from minivid.world import Knobs, film
 
 
@@ -224,9 +225,10 @@ def test_words_are_those_that_the_networks_were_taught():
 def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, monkeypatch):
     assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
     assert "not as asked; other noise may do better" in capsys.readouterr().out
-    monkeypatch.setattr(verify, "report", lambda reading, caption: "ok  all together")
-    for heard, right in (("ok  pitch", True), ("ok  pitch\nx   ambience", False)):
-        monkeypatch.setattr(sync, "report", lambda *about, heard=heard: heard)
+    monkeypatch.setattr(verify, "parts", lambda reading, caption: [Part("all together", True)])
+    for right in (True, False):
+        heard = [Part("pitch", True), Part("ambience", right)]
+        monkeypatch.setattr(sync, "parts", lambda *about, heard=heard: heard)
         assert cli.main(["make", "a red ball bounces", "--steps", "1"]) == 0
         assert ("not as asked" not in capsys.readouterr().out) == right
 
@@ -246,8 +248,7 @@ def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, 
 def test_make_says_what_may_help(given, seen, heard, says):
     args = argparse.Namespace(**{"prompt": "a ball", "picture": None, "video_from": None,
                                  "audio_from": None} | given)
-    told = [films.faults(f"{'x':<3} {name:<12} so and so" if name else "ok  colour  asked red")
-            for name in (seen, heard)]
+    told = [{name} - {""} for name in (seen, heard)]
     hint = films.advice(args, *told, [])
     assert hint.endswith(says) and bool(hint) == bool(says)
     shorter = films.advice(args, *told, ["moves up"])
