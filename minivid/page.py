@@ -20,7 +20,8 @@ WIDTH = 960                 # pixels: a notebook's column
 MARGIN, GAP = 8, 2          # around a picture, and between the parts of it
 FONT = 14
 INK, PALE = (30, 30, 30), (110, 110, 110)
-MOST_BYTES = 150_000        # what is larger than this is stored in fewer colours
+MOST_BYTES = 100_000        # what is larger than this is stored in fewer colours
+PLAYER = 304                # pixels: in a narrower one the buttons are hard to press
 
 
 class Picture:
@@ -68,7 +69,8 @@ class Film(Picture):
         sound = self.audio.detach().cpu().numpy().reshape(-1)
         film = base64.b64encode(media.mp4(self.frames, self.fps, sound, self.sample_rate)).decode()
         start = "autoplay " if autoplay else ""
-        return (f'<video controls loop {start}width="{min(WIDTH, self.frames.shape[2])}" '
+        across = min(WIDTH, max(PLAYER, self.frames.shape[2]))
+        return (f'<video controls loop {start}width="{across}" style="image-rendering:pixelated" '
                 f'aria-label="{escape(self.alt)}" src="data:video/mp4;base64,{film}"></video>')
 
     def _repr_mimebundle_(self, include=None, exclude=None):

@@ -98,10 +98,10 @@ def score(clips: Sequence[tuple[Tensor, Tensor, Sequence[float], Sequence[float]
 
     A clip is its video (3 or 1, F, H, W), its audio (S,) at `rate` Hz, and the seconds at which
     something is seen (circles) and heard (triangles). Of the sound, time runs to the right, pitch
-    upward to 4000 Hz; what is loud is dark. `labels` stand to the left of each clip.
+    upward to half the rate; what is loud is dark. `labels` stand to the left of each clip.
     """
     labels = [""] * len(clips) if labels is None else list(labels)
-    left = MARGIN + max([wide("seen"), *map(wide, labels)]) + MARGIN
+    left = MARGIN + max([wide("4000 Hz"), *map(wide, labels)]) + MARGIN
     films = [as_bytes(video) for video, *_ in clips]
     most, height, width, _ = films[0].shape
     pace = (WIDTH - left - MARGIN) / most  # pixels from one frame to the next
@@ -125,6 +125,8 @@ def score(clips: Sequence[tuple[Tensor, Tensor, Sequence[float], Sequence[float]
         sound, lasts = _spectrogram(audio, rate)
         sound = sound.resize((round(lasts * fps * pace), tall))
         paper.paste(sound, (round(left + 0.5 * pace), top))
+        for pitch, y in ((f"{rate // 2} Hz", top), ("0 Hz", top + tall - line)):
+            draw.text((MARGIN, y), pitch, PALE, font())
     for second in range(int((most - 1) / fps) + 1):
         draw.text((left + (second * fps + 0.5) * pace, MARGIN + len(clips) * down),
                   f"{second} s", PALE, font(), anchor="ma")
@@ -172,7 +174,7 @@ def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
     across = min(across, len(films))
     count, height, width = films[0].shape[:3]
     scale = min(times_into(across * width, room - MARGIN * 2 - GAP * across), max(1, 288 // height))
-    told = [in_lines(label, width * scale) for label in labels or []]
+    told = [in_lines(label, width * scale - MARGIN) for label in labels or []]
     line = FONT + 8 + (FONT + 3) * (max(map(len, told), default=1) - 1) if labels is not None else 0
     right, down = width * scale + GAP, height * scale + GAP + line
     paper, draw = blank(MARGIN * 2 + across * right - GAP,

@@ -412,6 +412,14 @@ def moved(mask, order):
         [torch.arange(f) / r, (torch.arange(m) + 0.5) / 16]), "not in every one"),
     (exercises.addresses, lambda f, r, m, s: torch.cat(
         [torch.arange(f) / r, torch.linspace(0, s, m)]), "as far from the end"),
+    (exercises.addresses, lambda f, r, m, s: torch.cat(
+        [torch.arange(f) / r, (torch.arange(m) + 0.5) * m / s]), "not moments / seconds"),
+    (exercises.addresses, lambda f, r, m, s: torch.cat(
+        [torch.arange(f) / r, (torch.arange(m) + 0.5) / m]), "multiply by seconds"),
+    (exercises.addresses, lambda f, r, m, s: torch.cat(
+        [torch.arange(f) / r, (torch.arange(m) + 1) * s / m]), "half a moment earlier"),
+    (exercises.addresses, lambda f, r, m, s: torch.cat(
+        [torch.arange(f) * r, (torch.arange(m) + 0.5) * s / m]), "divide by fps"),
     (exercises.addresses, lambda f, r, m, s: torch.arange(f) / r, "its shape is (9,), not (24,)"),
     (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 1,
      "picture": kind == 0, "go on": at < 1}[task].float(), "what is made: it starts at 0"),
@@ -419,7 +427,11 @@ def moved(mask, order):
      "picture": kind == 1, "go on": at <= 1}[task].float(), "the frame at 1 s is made"),
     (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 0,
      "picture": kind == 1, "go on": (at < 1) & (kind == 0)}[task].float(), "sound of the first"),
-    (exercises.start_of, lambda task, kind, at: torch.ones(len(kind)), "0 is noise"),
+    (exercises.start_of, lambda task, kind, at: torch.ones(len(kind)), "nothing is given"),
+    (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 0,
+     "picture": kind == 1, "go on": at >= 1}[task].float(), "0 is noise"),
+    (exercises.start_of, lambda task, kind, at: {"both": kind < 0, "sound": kind == 0, "picture":
+     kind == 1, "go on": torch.arange(len(at)) < (at < 1).sum()}[task].float(), "not its place"),
     (exercises.coupled, lambda m, s: Guided(m, s), "takes the words away"),
     (exercises.coupled, lambda m, s: m, "not used yet"),
     (exercises.coupled, lambda m, s: lambda x, t, g: s * m(x, t, g), "the difference alone"),

@@ -35,6 +35,14 @@ def addresses(function: Callable) -> str | None:
             joined(frame / fps, (moment + 0.5) / fps),
         "a moment lasts seconds / moments: 1 / 16 s in our films, not in every one":
             joined(frame / fps, (moment + 0.5) / 16),
+        "a moment lasts seconds / moments, not moments / seconds":
+            joined(frame / fps, (moment + 0.5) / long),
+        "those are moments as shares of the whole: multiply by seconds":
+            joined(frame / fps, (moment + 0.5) / moments),
+        "frame k comes k / fps seconds in: divide by fps, do not multiply":
+            joined(frame * fps, (moment + 0.5) * long),
+        "those are the ends of the moments: their middles come half a moment earlier":
+            joined(frame / fps, (moment + 1) * long),
         "the middle of a moment lies half a moment, not half a second, after its beginning":
             joined(frame / fps, moment * long + 0.5),
         "the first middle is half a moment from the start, and the last as far from the end":
@@ -65,6 +73,7 @@ def start_of(function: Callable) -> str | None:
         faults = {
             f'"{task}" is what is made: it starts at 0, the other is given, at 1'
             if task in ("sound", "picture") else
+            "for both nothing is given: all of it starts at 0" if task == "both" else
             "t = 1 is clean, 0 is noise: what is given starts at 1": 1 - clean,
         }
         if task == "go on":
@@ -73,7 +82,9 @@ def start_of(function: Callable) -> str | None:
                        "going on, the picture of the first second is given as well":
                        clean * (kind == 1),
                        "only what lies before 1 s is given; the frame at 1 s is made":
-                       (at <= 1).float()}
+                       (at <= 1).float(),
+                       "ask `at`, when each token is, not its place in the row":
+                       (torch.arange(len(at)) < clean.sum()).float()}
         fault = first_of(answer, clean, faults, f'for "{task}", say of each token whether it is '
                           "given: 1, or made: 0")
         if fault:
