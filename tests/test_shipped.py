@@ -57,13 +57,15 @@ def test_what_holds_on_record_goes_on_holding():
     assert square >= 0.94 and made["held-out aspect 48x60"] >= 0.91
     assert made["behind a wall, unnamed"] >= 0.951 and made["held-out phrasings"] >= 0.923
     assert made["from a picture"] >= 0.933 and made["continued"] >= 0.95
-    assert wide >= 0.868 and square - wide <= 0.05
-    assert made["never-seen pairs"] >= 0.895 and made["never-seen triples"] >= 0.905
+    assert wide >= 0.9 and square - wide <= 0.05
+    assert made["never-seen pairs"] >= 0.895 and made["never-seen triples"] >= 0.95
     assert made["seen, two actors"] >= 0.95 and rows["seen, two actors"]["swapped"] <= 0.02
     assert scores["article"]["together"] >= 0.9
     lasting = ["actions that last", "actions that last, thrice as long"]
     assert made[lasting[0]] - made[lasting[1]] <= 0.1
     assert all(rows[name]["prompts"] >= 100 for name in lasting)  # of fewer that would be chance
+    assert all(rows[name]["prompts"] >= 500 and rows[name]["seeds"] >= 3 for name in rows
+               if name.startswith(("seen", "never-seen", "held-out aspect", "behind")))
     assert min(rows["seen, one actor"]["spread"].values()) >= 0.7
     assert min(row["real"] for row in rows.values()) >= 0.995
     heard = {name: row["made"] for name, row in scores["sound"].items()}
