@@ -109,10 +109,10 @@ def make_flags(add) -> None:
         "(default: 2); beyond that best for what stands still, bounces or circles")
     add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
         "begins with: one of this world, such as a film's first frame")
-    add("--video-from", type=Path, metavar="FILM", help="make only the sound, for this film; it "
-        "keeps its size where that can be made, or is made to fit")
+    add("--video-from", type=Path, metavar="FILM", help="make only the sound, for this film, its "
+        "first 2 seconds; it keeps its size where that can be made, or is made to fit")
     add("--audio-from", type=Path, metavar="SOUND", help="make only the picture, for the sound of "
-        "this file, of sound alone or a film; it is made to fit")
+        "this file, of sound alone or a film, its first 2 seconds")
     add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")
     add("--force", action="store_true", help="replace files that exist")
 

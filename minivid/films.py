@@ -20,11 +20,10 @@ FROM_SOUND = {"ambience", "syllables"}  # parts that hang on the sound alone
 def make(args: argparse.Namespace) -> int:
     """`minivid make`: one film, what the verifier reads in it, and what it took."""
     output = args.output or free_name()
-    if sum(x is not None for x in (args.picture, args.video_from, args.audio_from)) > 1:
-        raise MediaError("Give one of --from, --video-from and --audio-from.")
     for path, suffixes in ((output, FILM_SUFFIXES), (args.strip, (".png",))):
         if path is not None:
             check_output(path, suffixes, args.force)
+    check_given(args, output)
     if args.strip is not None and args.strip.resolve() == output.resolve():
         raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
     from minivid import cost, generate, grammar, media
@@ -42,6 +41,8 @@ def make(args: argparse.Namespace) -> int:
         note(f"beyond {fmt.seconds:g} seconds {' and '.join(map(repr, over))} may not come right "
              f"(what lasts: {', '.join(grammar.LASTING)})")
     given, fmt = what_is_given(args, machine, fmt, frames)
+    if args.video_from is not None:
+        frames = fmt.frames  # as long as what there is to make the sound for
     options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
                if value is not None}
     moments = []
@@ -77,6 +78,22 @@ def make(args: argparse.Namespace) -> int:
             print(f"    try: minivid make {shlex.quote(corrected(args.prompt, unknown))}")
     print(f"it took {bill.words()}")
     return 0
+
+
+def check_given(args: argparse.Namespace, output: Path) -> None:
+    """Raise MediaError before any work is done for what cannot be done with what is given."""
+    given = {"picture": args.picture, "film": args.video_from, "sound": args.audio_from}
+    given = {what: path for what, path in given.items() if path is not None}
+    if len(given) > 1:
+        raise MediaError("Give one of --from, --video-from and --audio-from.")
+    for what, path in given.items():
+        if not path.is_file():
+            raise MediaError(f"There is no {what} at {path}. Check the name.")
+    if args.video_from is not None and output.suffix.lower() != ".mp4":
+        raise MediaError(f"With --video-from the sound alone is made, and {output} cannot hold it: "
+                         "end its name in .mp4")
+    if args.video_from is not None and args.strip is not None:
+        raise MediaError("With --video-from no picture comes out of noise: there is no --strip.")
 
 
 def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[list, list]:
@@ -124,8 +141,11 @@ def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list
         hint += ", or fewer --seconds"
     if args.picture and seen:
         hint += f"; or the picture may not suit the {'action' if 'action' in seen else 'sentence'}"
+    if args.video_from and seen:
+        hint += "; or the film may not suit the sentence"
     if args.audio_from and heard:
-        hint += "; or the sound may not suit the sentence"
+        hint += "; or the sound may not suit the sentence" + (
+            ", in which another colour has another note" if "pitch" in heard else "")
     return hint
 
 
@@ -151,6 +171,10 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
         fmt = fmt if args.size else own_size(machine.preset, fmt, video)
         video, done = fit.fit_film(video, fps, fmt.height, fmt.width, fmt.frames, fmt.fps)
         note(f"{path}: {done}")
+        seen = verify.read(video, fmt.fps)[0]
+        if not (any(seen.events) or len(seen.lips)):
+            note(f"{path}: nobody is seen in it who lands or speaks, so the sound has nothing to "
+                 "keep time with")
         return {"beginning": video}, machine.preset.format(fmt.height, fmt.width, video.shape[2])
     if args.audio_from is not None:
         sound = media.read_sound(path, fmt.sample_rate)

@@ -65,7 +65,8 @@ def fit_film(video: torch.Tensor, fps: float, height: int, width: int, frames: i
     from torch.nn.functional import interpolate
 
     count, before, size = video.shape[2], tuple(video.shape[-2:]), (height, width)
-    at = (torch.arange(min(frames, int((count - 1) / fps * rate + 1e-6) + 1)) / rate * fps).round()
+    last = int((count - 1) / fps * rate + 0.45)  # its frame may come a little later than the film's
+    at = (torch.arange(min(frames, last + 1)) / rate * fps).round().clamp(max=count - 1)
     at = at[: 1 + (len(at) - 1) // 4 * 4].long()
     if len(at) < 5:
         raise MediaError(f"That film is too short: it lasts {(count - 1) / fps:.2f} seconds, and "

@@ -18,6 +18,7 @@ SOUND_RATE = 48_000     # Hz inside a film; every player knows it
 MOST_PIXELS = 100_000_000  # of all frames of a film together: more would fill the memory
 # What is read, by FFmpeg's names: not playlists, which would open other files.
 CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,gif,apng,wav,mp3,flac,ogg,aac"
+KNOWN = " that can be read (such as mp4, mkv, webm, avi, gif; wav, mp3, flac, ogg, m4a)"
 BT709 = 1               # the code for ITU-R BT.709 in ITU-T H.273, for primaries, curve and matrix
 
 
@@ -210,8 +211,11 @@ def read_film(path: str | Path, height: int | None = None):
             if times and times[-1] > times[0]:
                 fps = (len(times) - 1) / (times[-1] - times[0])
             sound, rate = _read_sound(file, notes)
+    except PermissionError as problem:
+        raise MediaError(f"Cannot read {path}: that is not allowed here.") from problem
     except (av.FFmpegError, IndexError) as problem:
-        raise MediaError(f"Cannot read {path}: it is cut short or holds no film.") from problem
+        raise MediaError(f"Cannot read {path}: it is cut short or holds no film{KNOWN}.") \
+            from problem
     if not frames or not fps:
         raise MediaError(f"Cannot read {path}: it holds no film.")
     pixels = np.stack(frames)                                                   # (F, H, W, 3)
@@ -266,8 +270,11 @@ def read_sound(path: str | Path, rate: int) -> torch.Tensor:
             notes = _notes(file.metadata.get("comment", ""))
             same = notes if notes.get("sample_rate") == rate else {}
             sound = _read_sound(file, {**same, "sample_rate": rate})[0]
+    except PermissionError as problem:
+        raise MediaError(f"Cannot read {path}: that is not allowed here.") from problem
     except (av.FFmpegError, IndexError, ValueError) as problem:
-        raise MediaError(f"Cannot read {path}: it is cut short or holds no sound.") from problem
+        raise MediaError(f"Cannot read {path}: it is cut short or holds no sound{KNOWN}.") \
+            from problem
     if sound is None or not sound.shape[1]:
         raise MediaError(f"Cannot use {path}: it has no sound track.")
     return sound.clamp(-1, 1)

@@ -237,7 +237,8 @@ def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, 
     ({}, "", "", ""), ({"video_from": "a.mp4"}, "", "", ""),
     ({}, "action", "", "another --seed"),
     ({"video_from": "a.mp4"}, "no switches", "", "lies in a.mp4, as it was made to fit"),
-    ({"video_from": "a.mp4"}, "no switches", "pitch", "another --seed"),
+    ({"video_from": "a.mp4"}, "no switches", "pitch", "or the film may not suit the sentence"),
+    ({"audio_from": "a.wav"}, "", "pitch", "another colour has another note"),
     ({"audio_from": "a.wav"}, "", "ambience", "lies in a.wav, as it was made to fit"),
     ({"audio_from": "a.wav"}, "", "hits", "or the sound may not suit the sentence"),
     ({"audio_from": "a.wav"}, "place", "", "another --seed"),
@@ -321,6 +322,17 @@ def test_sound_is_made_for_a_film_in_its_own_size(heard, capsys, size, flags, ma
     assert ("cropped" in told or "resized" in told) == (made != size)
 
 
+def test_sound_is_made_as_long_as_its_film(heard, capsys):
+    for frames, fps, left in ((9, 8, 9), (5, 8, 5), (30, 30, 9), (17, 30, 5)):
+        picture = film([3], ClipFormat(24, 24, 1), sound=False).video
+        media.write_film("given.mp4", picture.expand(-1, -1, frames, -1, -1), fps)
+        assert cli.main(["make", "a ball", "--steps", "1", "--video-from", "given.mp4",
+                         "-o", "made.mp4", "--force"]) == 0
+        video, _, audio, rate = media.read_film("made.mp4")
+        assert video.shape[2] == left and audio.shape[1] / rate == (left - 1) / 8
+    assert "keep time with" in capsys.readouterr().err  # nobody bounces in it
+
+
 def test_only_mp4_holds_sound(heard, capsys):
     assert cli.main(["make", "a red ball", "--steps", "1", "-o", "a.gif"]) == 0
     assert "only .mp4 holds sound: it is left out of a.gif" in capsys.readouterr().err
@@ -336,6 +348,9 @@ def test_only_mp4_holds_sound(heard, capsys):
     ("--audio-from none.wav", "no sound at none.wav"),
     ("--audio-from silent.mp4 --video-from silent.mp4", "one of --from"),
     ("--video-from silent.mp4 --seconds 9", "1 seconds at most"),
+    ("--video-from silent.mp4 --strip s.png", "there is no --strip"),
+    ("--video-from silent.mp4 -o x.gif", "x.gif cannot hold it"),
+    ("--from none.png", "no picture at none.png"),
 ])
 def test_what_cannot_be_used_is_said_in_one_line(heard, capsys, argv, says):
     (heard / "text.mp4").write_text("no film")
@@ -349,6 +364,7 @@ def test_what_cannot_be_used_is_said_in_one_line(heard, capsys, argv, says):
 def test_silent_networks_say_so(here, capsys, monkeypatch):
     silent = replace(presets.PRESETS["laptop"], sound=None)
     monkeypatch.setitem(presets.PRESETS, "laptop", silent)
+    media.write_film(here / "x.mp4", film([3], ClipFormat(24, 24, 9), sound=False).video, 8)
     for flag in ("--video-from", "--audio-from"):
         assert "make silent films" in fails(capsys, "make", "a ball", flag, "x.mp4")
 
