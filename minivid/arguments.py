@@ -110,7 +110,7 @@ def make_flags(add) -> None:
     add("--from", dest="picture", type=Path, metavar="PICTURE", help="a picture file that the film "
         "begins with: one of this world, such as a film's first frame")
     add("--video-from", type=Path, metavar="FILM", help="make only the sound, for this film, its "
-        "first 2 seconds; it keeps its size where that can be made, or is made to fit")
+        "first 2 seconds; it keeps its size where that can be made, or is cropped to fit")
     add("--audio-from", type=Path, metavar="SOUND", help="make only the picture, for the sound of "
         "this file, of sound alone or a film, its first 2 seconds")
     add("--strip", type=Path, metavar="FILE", help="also draw the way from noise to film, as .png")

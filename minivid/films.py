@@ -1,6 +1,7 @@
 """`minivid make`: from a sentence to a film file, what is in it, and what it took."""
 
 import argparse
+import math
 import os
 import re
 import shlex
@@ -167,7 +168,7 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
             note(f"{args.picture}: not a picture of this world, so the film may not go on from it")
         return {"picture": picture}, fmt
     if args.video_from is not None:
-        video, fps, _, _ = media.read_film(path)
+        video, fps, _, _ = media.read_film(path, fmt.seconds + 0.5)
         fmt = fmt if args.size else own_size(machine.preset, fmt, video)
         video, done = fit.fit_film(video, fps, fmt.height, fmt.width, fmt.frames, fmt.fps)
         note(f"{path}: {done}")
@@ -190,14 +191,19 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
 
 def own_size(preset, fmt, video):
     """The format as it is, but of the film's own size where films of that size can be made, and
-    are no smaller than those that the networks know, nor over LARGEST times as large."""
-    size = video.shape[-2:]
+    are no smaller than those that the networks know, nor over LARGEST times as large; or else of
+    the aspect they know that is most like the film's, so that least of it is cut off."""
+    height, width = video.shape[-2:]
     try:
-        own = preset.format(*size, fmt.frames)
+        own = preset.format(height, width, fmt.frames)
         preset.packing(own)
+        if 1 <= own.side / preset.fmt.side <= LARGEST:
+            return own
     except FormatError:
-        return fmt
-    return own if 1 <= own.side / preset.fmt.side <= LARGEST else fmt
+        pass
+    nearest = min(preset.aspects,
+                  key=lambda side: abs(math.log(side[1] / side[0] * height / width)))
+    return preset.format(*nearest, fmt.frames)
 
 
 def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:

@@ -75,7 +75,7 @@ def fit_film(video: torch.Tensor, fps: float, height: int, width: int, frames: i
     pictures = video[0].movedim(1, 0)[at][..., top : top + high, left : left + wide]
     if (high, wide) != size:
         pictures = interpolate(pictures, size, mode="area")
-    steps = [f"read at {before[1]}x{before[0]}, {fps:g} frames a second, {count} frames"]
+    steps = [f"read at {before[1]}x{before[0]}, {float(fps):g} frames a second"]
     steps += told(before, (high, wide), size)
     steps += [f"shown at {rate:g} frames a second"] if fps != rate else []
     used = (len(at) - 1) / rate

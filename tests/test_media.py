@@ -3,7 +3,9 @@
 import errno
 import io
 import os
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -183,9 +185,51 @@ def test_what_cannot_be_read_is_named(tmp_path):
         fit.read_picture(tmp_path / "b.png", 48, 48)
 
 
-def test_another_films_size_can_be_reduced(tmp_path):
-    media.write_film(tmp_path / "a.mp4", flat(3, 48, 96), 8)
-    assert media.read_film(tmp_path / "a.mp4", height=24)[0].shape == (1, 3, 3, 24, 48)
+def film_of_another(path, size, times, sound_from=None):
+    """A film whose frames are as bright as their number, shown at these milliseconds; from that
+    second on, if given, with a sound that begins loud."""
+    with av.open(str(path), "w") as file:
+        picture = file.add_stream("libx264", rate=1000)
+        picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
+        picture.codec_context.time_base, picture.options = Fraction(1, 1000), {"crf": "0"}
+        track = file.add_stream("aac", rate=8000, layout="mono") if sound_from is not None else None
+        for number, at in enumerate(times):
+            pixels = np.full((size[1], size[0], 3), 5 * number, dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = at, Fraction(1, 1000)
+            file.mux(picture.encode(frame))
+        file.mux(picture.encode(None))
+        if track:
+            frame = av.AudioFrame.from_ndarray(np.full((1, 8192), 0.5, np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 8000, round(sound_from * 8000)
+            file.mux(track.encode(frame))
+            file.mux(track.encode(None))
+
+
+def test_a_large_film_is_read_smaller_and_no_further_than_needed(tmp_path):
+    film_of_another(tmp_path / "hd.mp4", (1280, 720), range(0, 4000, 100))
+    video, fps, _, _ = media.read_film(tmp_path / "hd.mp4", 1.5)
+    assert video.shape == (1, 3, 16, 360, 640) and fps == pytest.approx(10)
+    film_of_another(tmp_path / "sd.mp4", (320, 240), range(0, 1000, 100))
+    assert media.read_film(tmp_path / "sd.mp4")[0].shape == (1, 3, 10, 240, 320)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_frames_that_last_unequally_keep_their_time(tmp_path, suffix):
+    times = [*range(0, 1000, 100), *range(1000, 2001, 25)]  # ten in the first second, then forty
+    film_of_another(tmp_path / f"a{suffix}", (64, 48), times)
+    video, fps, _, _ = media.read_film(tmp_path / f"a{suffix}")
+    assert (video.shape[2] - 1) / fps == pytest.approx(2, abs=0.01)
+    number = (media.to_bytes(video[0].movedim(1, 0))[:, 24, 32, 0] / 5).round()
+    shown = [times[int(n)] / 1000 for n in number]
+    assert np.abs(np.array(shown) - np.arange(len(shown)) / fps).max() < 0.07
+
+
+def test_a_sound_that_begins_late_stays_late(tmp_path):
+    film_of_another(tmp_path / "a.mkv", (64, 48), range(0, 2000, 100), sound_from=0.8)
+    sound = media.read_sound(tmp_path / "a.mkv", 8000)[0]
+    begins = int((sound > 0.25).nonzero()[0]) / 8000
+    assert begins == pytest.approx(0.8, abs=0.15)  # an AAC frame is 0.13 s long here
 
 
 def test_pictures_come_back(tmp_path):
@@ -294,11 +338,11 @@ def test_films_of_others_are_fitted_and_what_was_done_is_said():
     fitted, words = fit.fit_film(film, 24, 48, 48, 17, 8)
     assert fitted.shape == (1, 3, 17, 48, 48)
     assert torch.allclose(fitted[0, 0, :, 0, 0], film[0, 0, 0:49:3, 0, 0], atol=1e-5)
-    assert words == ("read at 120x60, 24 frames a second, 100 frames, cropped in the middle to "
+    assert words == ("read at 120x60, 24 frames a second, cropped in the middle to "
                      "60x60, resized to 48x48, shown at 8 frames a second, "
                      "the first 2 seconds used")
     same, words = fit.fit_film(flat(17), 8, 48, 48, 17, 8)
-    assert torch.equal(same, flat(17)) and words == "read at 48x48, 8 frames a second, 17 frames"
+    assert torch.equal(same, flat(17)) and words == "read at 48x48, 8 frames a second"
     with pytest.raises(MediaError, match="too short"):
         fit.fit_film(flat(4), 8, 48, 48, 17, 8)
 
