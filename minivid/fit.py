@@ -92,7 +92,7 @@ def fit_sound(sound: torch.Tensor, samples: int, rate: int) -> tuple[torch.Tenso
     have = sound.shape[1]
     if have < rate // 10:
         raise MediaError(f"That sound is too short: it lasts {have / rate:.2f} seconds.")
-    steps = [f"{have / rate:g} seconds of sound"]
+    steps = [f"{have / rate:g} seconds of sound, taken as one channel at {rate:,} Hz"]
     if have > samples:
         steps.append(f"the first {samples / rate:g} used")
     elif have < samples:

@@ -227,11 +227,11 @@ class Part:
 
 
 def parts(reading: Reading, caption: str | g.Description) -> list[Part]:
-    """What was asked for and what is there, part by part; last whether all is right together."""
+    """What was asked for and what is there, part by part; last whether all of it is right."""
     asked = g.parse(caption) if isinstance(caption, str) else caption
     if reading.description is None:
         return [Part("unreadable", False, "more of the picture is strange than can be explained"),
-                Part("all together", False)]
+                Part("picture", False, "all together")]
     found, swap = _compare(reading, asked)
     got = reading.description
 
@@ -250,7 +250,7 @@ def parts(reading: Reading, caption: str | g.Description) -> list[Part]:
     out = [Part(part, ok, words[part]) for part, ok in found.items() if ok is not None]
     if swap:
         out.append(Part("own colours", False, "the two actors wear each other's"))
-    return [*out, Part("all together", all(part.right for part in out))]
+    return [*out, Part("picture", all(part.right for part in out), "all together")]
 
 
 def report(parts: list[Part]) -> str:

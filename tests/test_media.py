@@ -363,7 +363,8 @@ def test_pictures_and_films_are_cropped_in_the_middle(tmp_path, height, width, p
 
 def test_sounds_are_cut_or_filled_up():
     longer, words = fit.fit_sound(tone(3.0), 16000, 8000)
-    assert longer.shape == (1, 16000) and words == "3 seconds of sound, the first 2 used"
+    assert longer.shape == (1, 16000)
+    assert words == "3 seconds of sound, taken as one channel at 8,000 Hz, the first 2 used"
     shorter, words = fit.fit_sound(tone(1.0), 16000, 8000)
     assert (shorter[:, 8000:] == 0).all() and words.endswith("filled up with silence to 2")
     with pytest.raises(MediaError, match="too short"):

@@ -516,8 +516,9 @@ def test_the_report_says_what_is_wrong():
     lines = dict(zip((line[4:16].strip() for line in text.splitlines()), text.splitlines()))
     assert lines["actor"].startswith("x") and "asked box, found ball" in lines["actor"]
     assert lines["colour"].startswith("ok") and "50%" in lines["presence"]
-    assert lines["all together"].startswith("x") and "size" not in lines
-    assert report(parts(seen(RED), "a red ball")).splitlines()[-1] == "ok  all together"
+    assert lines["picture"].startswith("x") and "size" not in lines
+    right = report(parts(seen(RED), "a red ball"))
+    assert right.splitlines()[-1] == "ok  picture      all together"
 
 
 # ---------------------------------------------------------------- the speaking face
