@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from . import media, verify
+from . import decode, media, verify
 from .generate import Machine, generate
 from .paint import ClipFormat
 from .world import Clip
@@ -49,7 +49,7 @@ def read_films(video: Tensor, fmt: ClipFormat, audio: Tensor | None = None) -> l
         path = Path(folder) / f"{n}.mp4"
         media.write_film(path, video[n], fmt.fps, None if audio is None else audio[n],
                          fmt.sample_rate)
-        film, _, sound, _ = media.read_film(path)
+        film, _, sound, _ = decode.read_film(path)
         return film, sound
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -45,6 +45,14 @@ def check_writable(path: str | Path, error: type[Exception]) -> None:
         raise error(f"Cannot write {path}: choose a file in a folder you can write to.")
 
 
+def check_readable(path: str | Path, what: str, error: type[Exception]) -> None:
+    """Raise `error` where there is no such file (`what` it should hold), or it may not be read."""
+    if not os.path.isfile(path):
+        raise error(f"There is no {what} at {path}. Check the name.")
+    if not os.access(path, os.R_OK):
+        raise error(f"Cannot read {path}: you are not allowed to.")
+
+
 def _umask() -> int:
     """The process's umask, which can only be read by setting it; mkstemp ignores it (0600)."""
     with _ASKING:  # two threads at once would take each other's 0 for it

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from minivid.arguments import note
 from minivid.errors import FormatError, MediaError
-from minivid.files import FILM_SUFFIXES, check_writable
+from minivid.files import FILM_SUFFIXES, check_readable, check_writable
 
 ROWS = 5  # of the strip from noise to film
 LARGEST = 3  # times the short side that the networks know: sound still fits a film so large
@@ -88,8 +88,7 @@ def check_given(args: argparse.Namespace, output: Path) -> None:
     if len(given) > 1:
         raise MediaError("Give one of --from, --video-from and --audio-from.")
     for what, path in given.items():
-        if not path.is_file():
-            raise MediaError(f"There is no {what} at {path}. Check the name.")
+        check_readable(path, what, MediaError)
     if args.video_from is not None and output.suffix.lower() != ".mp4":
         raise MediaError(f"With --video-from the sound alone is made, and {output} cannot hold it: "
                          "end its name in .mp4")
@@ -100,11 +99,11 @@ def check_given(args: argparse.Namespace, output: Path) -> None:
 def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[list, list]:
     """What the verifier reads in the film that was written, and what it hears, as `verify.Part`s;
     none are heard in a silent film."""
-    from minivid import media, sync, verify
+    from minivid import decode, sync, verify
 
     video, audio = clip.video, None  # an animated PNG holds just that, a GIF nearly
     if path.suffix.lower() == ".mp4":  # is read back
-        video, _, audio, _ = media.read_film(path)
+        video, _, audio, _ = decode.read_film(path)
     reading = verify.read(video, clip.fps, audio=audio, rate=rate)[0]
     seconds = (video.shape[2] - 1) / clip.fps
     return (verify.parts(reading, prompt),
@@ -153,7 +152,7 @@ def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list
 def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
     """The picture, film or sound that is given, made to fit, as options of `generate`; and the
     format of the film to be made for it. Says what was done to it."""
-    from minivid import fit, hear, media, verify
+    from minivid import decode, fit, hear, verify
 
     path = args.video_from or args.audio_from
     if path is not None and machine.ear is None:
@@ -168,7 +167,7 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
             note(f"{args.picture}: not a picture of this world, so the film may not go on from it")
         return {"picture": picture}, fmt
     if args.video_from is not None:
-        video, fps, _, _ = media.read_film(path, fmt.seconds + 0.5)
+        video, fps, _, _ = decode.read_film(path, fmt.seconds + 0.5)
         fmt = fmt if args.size else own_size(machine.preset, fmt, video)
         video, done = fit.fit_film(video, fps, fmt.height, fmt.width, fmt.frames, fmt.fps)
         note(f"{path}: {done}")
@@ -178,7 +177,7 @@ def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
                  "keep time with")
         return {"beginning": video}, machine.preset.format(fmt.height, fmt.width, video.shape[2])
     if args.audio_from is not None:
-        sound = media.read_sound(path, fmt.sample_rate)
+        sound = decode.read_sound(path, fmt.sample_rate)
         sound, done = fit.fit_sound(sound, round(fmt.seconds * fmt.sample_rate), fmt.sample_rate)
         note(f"{path}: {done}")
         told = hear.hear(sound, fmt.sample_rate)[0]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from minivid.errors import MediaError
+from minivid.files import check_readable
 from minivid.media import from_bytes
 
 PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")  # no format that runs a program
@@ -33,12 +34,10 @@ def read_picture(path: str | Path, height: int, width: int) -> tuple[torch.Tenso
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    path = Path(path)
+    check_readable(path, "picture", MediaError)
     try:
         with Image.open(path, formats=PICTURES) as file:
             picture = ImageOps.exif_transpose(file).convert("RGBA")
-    except FileNotFoundError as problem:
-        raise MediaError(f"There is no picture at {path}. Check the name.") from problem
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as problem:
         raise MediaError(f"Cannot read {path}: it is damaged or no picture.") from problem
     except Image.DecompressionBombError as problem:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from . import media
+from . import decode, media
 from .errors import MediaError
 
 
@@ -43,7 +43,7 @@ def opened(data: bytes) -> Tensor | None:
         path = Path(folder) / "film.mp4"
         path.write_bytes(data)
         try:
-            return media.read_film(path)[0][0]
+            return decode.read_film(path)[0][0]
         except MediaError:
             return None
 

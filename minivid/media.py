@@ -1,4 +1,4 @@
-"""Film, sound and picture files: written so that what is in them can be read back."""
+"""Film and picture files, written so that what is in them can be read back: see `decode`."""
 
 import io
 import json
@@ -15,11 +15,6 @@ from minivid.files import FILM_SUFFIXES, write_whole
 
 SHORT_SIDE = 256        # films are enlarged to at least this: 4:2:0 halves the colours' resolution
 SOUND_RATE = 48_000     # Hz inside a film; every player knows it
-LARGE = 360             # pixels: films of others with a longer short side are read smaller
-MOST_PIXELS = 100_000_000  # of all frames of a film together: more would fill the memory
-# What is read, by FFmpeg's names: not playlists, which would open other files.
-CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,gif,apng,wav,mp3,flac,ogg,aac"
-KNOWN = " that can be read (such as mp4, mkv, webm, avi, gif; wav, mp3, flac, ogg, m4a)"
 BT709 = 1               # the code for ITU-R BT.709 in ITU-T H.273, for primaries, curve and matrix
 
 
@@ -181,138 +176,6 @@ def animated_gif(frames: np.ndarray, fps: float) -> bytes:
     pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=lengths,
                      loop=0, disposal=1)
     return buffer.getvalue()
-
-
-def read_film(path: str | Path, seconds: float | None = None):
-    """Read (video (1, 3, F, H, W) in [-1, 1], fps, audio (1, S) or None, sample_rate or None).
-
-    A film of ours comes back at the size it was made in; another's keeps its size, or is a half, a
-    third, ... of it where it is LARGE. Of the picture the first `seconds` are enough, where said.
-    Raises MediaError when there is nothing that can be decoded, or more than MOST_PIXELS.
-    """
-    import av
-    from av.video.reformatter import VideoReformatter
-
-    path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"There is no film at {path}. Check the name.")
-    try:
-        with _opened(path) as file:
-            notes = _notes(file.metadata.get("comment", ""))
-            fps, times = file.streams.video[0].average_rate, []
-            gif = file.format.name == "gif"  # frames last whole hundredths, now more, now less
-            to_rgb = VideoReformatter()  # one for all frames: each takes long to set up
-            frames = []
-            for frame in file.decode(video=0):
-                known = frame.pts is not None
-                times.append(frame.pts * frame.time_base if known else len(frames) / fps)
-                if seconds is not None and times[-1] - times[0] > seconds:
-                    break
-                part = 1 if notes else max(1, min(frame.width, frame.height) // LARGE)
-                size = {"width": frame.width // part, "height": frame.height // part,
-                        "interpolation": "AREA"} if part > 1 else {}
-                if (len(frames) + 1) * frame.width * frame.height // part**2 > MOST_PIXELS:
-                    raise MediaError(f"{path} is too large to be read at once: cut it, or make its "
-                                     "pictures smaller first.")
-                frames.append(to_rgb.reformat(frame, format="rgb24", **size).to_ndarray())
-            frames, fps = _evenly(frames, times[: len(frames)], None if gif else fps)
-            sound, rate = _read_sound(file, notes)
-    except PermissionError as problem:
-        raise MediaError(f"Cannot read {path}: that is not allowed here.") from problem
-    except (av.FFmpegError, IndexError) as problem:
-        raise MediaError(f"Cannot read {path}: it is cut short or holds no film{KNOWN}.") \
-            from problem
-    if not frames or not fps:
-        raise MediaError(f"Cannot read {path}: it holds no film.")
-    pixels = np.stack(frames)                                                   # (F, H, W, 3)
-    height = pixels.shape[1] // notes.get("factor", 1)
-    video = _reduce(from_bytes(pixels), height).movedim(1, 0)[None]             # (1, 3, F, H, W)
-    return video, int(fps) if fps.denominator == 1 else float(fps), sound, rate
-
-
-def _evenly(frames: list, times: list[Fraction], fps: Fraction | None) -> tuple[list, Fraction]:
-    """Frames that last equally, and how many there are a second: `fps`, as the file has it, unless
-    their times say otherwise. Where they last unequally, the one nearest to each moment."""
-    lasts = times[-1] - times[0] if frames else 0
-    if not lasts:
-        return frames, fps
-    own = Fraction(len(frames) - 1) / Fraction(lasts)
-    moments = [times[0] + n / own for n in range(len(frames))]
-    if max(abs(at - time) for at, time in zip(moments, times)) > 0.75 / own:
-        clock = np.array(times, dtype=float)
-        return [frames[np.abs(clock - float(at)).argmin()] for at in moments], own
-    return frames, fps if fps and abs(fps / own - 1) < 0.02 else own
-
-
-def _opened(path: Path):
-    """A film or sound file, opened by PyAV."""
-    import av
-
-    return av.open(str(path), container_options={"format_whitelist": CONTAINERS})
-
-
-def _notes(comment: str) -> dict:
-    """What `write_film` noted in the file; empty for the films of others."""
-    try:
-        notes = json.loads(comment)
-    except ValueError:
-        return {}
-    return notes if isinstance(notes, dict) and "minivid" in notes else {}
-
-
-def _read_sound(file, notes: dict) -> tuple[torch.Tensor | None, int | None]:
-    """The first sound track (1, S), mono, at the rate and length it was written with."""
-    import av
-
-    if not file.streams.audio:
-        return None, None
-    file.seek(0)  # the pictures were read first
-    track, pictures = file.streams.audio[0], file.streams.video
-    rate = notes.get("sample_rate") or track.rate
-    resampler = av.AudioResampler(format="fltp", rate=rate)
-    frames = [*file.decode(audio=0), None]  # None asks for what is left
-    pieces = [piece.to_ndarray() for frame in frames for piece in resampler.resample(frame)]
-    sound = np.concatenate(pieces, axis=1).mean(0, keepdims=True)               # (1, S)
-    begin, late = (float((stream.start_time or 0) * stream.time_base)
-                   for stream in (pictures[0] if pictures else track, track))
-    if late - begin > 0.05:  # less is an encoder's delay, which lies before what is heard
-        sound = np.pad(sound, ((0, 0), (round((late - begin) * rate), 0)))
-    return torch.from_numpy(sound[:, :notes.get("samples")]), rate
-
-
-def read_sound(path: str | Path, rate: int) -> torch.Tensor:
-    """The first sound track of a sound or film file, mono, at `rate` Hz: (1, S) in [-1, 1].
-
-    Raises MediaError when there is none that can be decoded.
-    """
-    import av
-
-    path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"There is no sound at {path}. Check the name.")
-    try:
-        with _opened(path) as file:
-            notes = _notes(file.metadata.get("comment", ""))
-            same = notes if notes.get("sample_rate") == rate else {}
-            sound = _read_sound(file, {**same, "sample_rate": rate})[0]
-    except PermissionError as problem:
-        raise MediaError(f"Cannot read {path}: that is not allowed here.") from problem
-    except (av.FFmpegError, IndexError, ValueError) as problem:
-        raise MediaError(f"Cannot read {path}: it is cut short or holds no sound{KNOWN}.") \
-            from problem
-    if sound is None or not sound.shape[1]:
-        raise MediaError(f"Cannot use {path}: it has no sound track.")
-    return sound.clamp(-1, 1)
-
-
-def _reduce(pictures: torch.Tensor, height: int) -> torch.Tensor:
-    """Pictures (F, 3, H, W) at `height` pixels: area averages, an exact undoing of `enlarge`."""
-    from torch.nn.functional import interpolate
-
-    if height == pictures.shape[-2]:
-        return pictures
-    width = max(1, round(pictures.shape[-1] * height / pictures.shape[-2]))
-    return interpolate(pictures, (height, width), mode="area")
 
 
 def write_picture(path: str | Path, picture: torch.Tensor, scale: int = 1) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 import ipywidgets as w
 import torch
 
-from . import films, fit, media, takes, variety
+from . import decode, films, fit, takes, variety
 from .errors import MediaError, MinividError
 from .generate import GUIDANCE, STEPS, Machine
 from .pool import taught
@@ -194,7 +194,7 @@ class Playground(w.VBox):
                     raise MinividError("Sound is made for films of "
                                        f"{preset.fmt.seconds:g} seconds at most.")
             else:
-                video, fps, _, _ = media.read_film(path, preset.fmt.seconds + 0.5)
+                video, fps, _, _ = decode.read_film(path, preset.fmt.seconds + 0.5)
                 fmt = wish.fmt
         video, done = fit.fit_film(video, fps, fmt.height, fmt.width, preset.fmt.frames, fmt.fps)
         if path:

@@ -20,6 +20,7 @@ from minivid import (
     bench,
     checkpoints,
     cli,
+    decode,
     doctor,
     evaluate,
     films,
@@ -83,7 +84,7 @@ def test_make_writes_a_film_and_the_way_to_it(here, capsys):
     said = capsys.readouterr().out
     assert "wrote film.mp4: 48x48 pixels, 17 frames, 2 seconds, seed 0" in said
     assert "wrote strip.png" in said and "unreadable" in said and "it took " in said
-    video, fps, audio, _ = media.read_film("film.mp4")
+    video, fps, audio, _ = decode.read_film("film.mp4")
     assert video.shape == (1, 3, 17, 48, 48) and fps == 8
     assert Image.open("strip.png").width > 800
     first = (here / "film.mp4").read_bytes()
@@ -171,7 +172,7 @@ def test_make_honours_size_length_and_picture(here, capsys):
                      "1", "--guidance", "1", "--from", "red.png", "-o", "a/b.mp4"]) == 0
     told = capsys.readouterr()
     assert "red.png: read at 120x100, cropped in the middle to 120x80, resized to 72x48" in told.err
-    video = media.read_film("a/b.mp4")[0]
+    video = decode.read_film("a/b.mp4")[0]
     assert video.shape == (1, 3, 9, 48, 72)
     pixels = media.to_bytes(video[0].movedim(1, 0))
     assert np.abs(pixels[0].astype(int) - (250, 20, 20)).max() <= 6
@@ -180,7 +181,7 @@ def test_make_honours_size_length_and_picture(here, capsys):
 
 def test_make_goes_on_where_a_film_is_longer_than_a_stretch(here):
     assert cli.main(["make", "a red ball bounces", "--steps", "1", "--seconds", "3"]) == 0
-    assert media.read_film("film.mp4")[0].shape[2] == 25
+    assert decode.read_film("film.mp4")[0].shape[2] == 25
 
 
 @pytest.mark.parametrize("prompt, seconds, over", [
@@ -287,14 +288,14 @@ def test_films_sound_and_what_is_given_is_kept(heard, capsys):
     assert cli.main(["make", "a red ball bounces", "--steps", "1", "--strip", "s.png"]) == 0
     said = capsys.readouterr().out
     assert "what it hears:\n" in said and "ambience" not in said
-    video, _, audio, rate = media.read_film("film.mp4")
+    video, _, audio, rate = decode.read_film("film.mp4")
     assert audio.shape == (1, 8000) and rate == 8000
     command = ["make", "a red ball bounces by day", "--steps", "1"]
     assert cli.main([*command, "--video-from", "film.mp4", "-o", "sound.mp4"]) == 0
     told = capsys.readouterr()
     assert "film.mp4: read at 24x24, 8 frames a second" in told.err
     assert "asked by day, sounds" in told.out
-    again, _, other, _ = media.read_film("sound.mp4")
+    again, _, other, _ = decode.read_film("sound.mp4")
     assert (again - video).abs().mean() < 0.02 and not torch.allclose(other, audio, atol=1e-3)
     clip = film([3], ClipFormat(24, 24, 9), Knobs(actions=("bounces",)))
     media.write_film("real.mp4", clip.video, 8, clip.audio, 8000)
@@ -304,7 +305,7 @@ def test_films_sound_and_what_is_given_is_kept(heard, capsys):
     media.write_film("quiet.mp4", clip.video, 8, 0.01 * clip.audio, 8000)
     assert cli.main([*command, "--audio-from", "quiet.mp4", "-o", "other.mp4"]) == 0
     assert "quiet.mp4: no hit and no syllable of this world is heard" in capsys.readouterr().err
-    other, _, sound, _ = media.read_film("picture.mp4")
+    other, _, sound, _ = decode.read_film("picture.mp4")
     assert torch.corrcoef(torch.cat([sound, clip.audio]))[0, 1] > 0.95
     assert (other - clip.video).abs().mean() > 0.05
 
@@ -317,7 +318,7 @@ def test_sound_is_made_for_a_film_in_its_own_size(heard, capsys, size, flags, ma
     media.write_film("given.mp4", clip.video, 8)
     assert cli.main(["make", "a ball", "--steps", "1", "--video-from", "given.mp4", *flags.split(),
                      "-o", "made.mp4"]) == 0
-    assert media.read_film("made.mp4")[0].shape[-2:] == made[::-1]
+    assert decode.read_film("made.mp4")[0].shape[-2:] == made[::-1]
     told = capsys.readouterr().err
     assert ("cropped" in told or "resized" in told) == (made != size)
 
@@ -328,7 +329,7 @@ def test_sound_is_made_as_long_as_its_film(heard, capsys):
         media.write_film("given.mp4", picture.expand(-1, -1, frames, -1, -1), fps)
         assert cli.main(["make", "a ball", "--steps", "1", "--video-from", "given.mp4",
                          "-o", "made.mp4", "--force"]) == 0
-        video, _, audio, rate = media.read_film("made.mp4")
+        video, _, audio, rate = decode.read_film("made.mp4")
         assert video.shape[2] == left and audio.shape[1] / rate == (left - 1) / 8
     assert "keep time with" in capsys.readouterr().err  # nobody bounces in it
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import EpsImagePlugin, Image
 
-from minivid import fit, media
+from minivid import decode, fit, media
 from minivid.errors import MediaError
 
 COLOURS = torch.tensor([[220, 40, 40], [40, 160, 60], [50, 80, 220], [240, 200, 40],
@@ -46,7 +46,7 @@ def worst(a, b):
 def test_flat_colours_survive_a_film(tmp_path, size, frames):
     video = flat(frames, *size)
     media.write_film(tmp_path / "a.mp4", video, 8)
-    back, fps, audio, rate = media.read_film(tmp_path / "a.mp4")
+    back, fps, audio, rate = decode.read_film(tmp_path / "a.mp4")
     assert back.shape == video.shape and (fps, audio, rate) == (8, None, None)
     assert worst(back, video) <= 6 and (back - video).abs().mean() * 127.5 < 2
 
@@ -54,7 +54,7 @@ def test_flat_colours_survive_a_film(tmp_path, size, frames):
 def test_shapes_of_12_pixels_survive_a_film(tmp_path):
     video = discs()
     media.write_film(tmp_path / "a.mp4", video[0], 8)
-    back = media.read_film(tmp_path / "a.mp4")[0]
+    back = decode.read_film(tmp_path / "a.mp4")[0]
     assert (back - video).abs().mean() * 127.5 < 1.5 and worst(back, video) < 16
     where = torch.arange(48) + 0.5
     for f in range(video.shape[2]):  # where the disc is, to a twentieth of a pixel
@@ -78,7 +78,7 @@ def test_films_are_marked_so_that_players_show_the_same_colours(tmp_path):
 @pytest.mark.parametrize("fps", [8, 12.5, 30000 / 1001])
 def test_the_rate_is_exact(tmp_path, fps):
     media.write_film(tmp_path / "a.mp4", flat(5), fps)
-    assert media.read_film(tmp_path / "a.mp4")[1] == fps
+    assert decode.read_film(tmp_path / "a.mp4")[1] == fps
 
 
 @pytest.mark.parametrize("noisy", [False, True])
@@ -94,7 +94,7 @@ def test_animated_pictures_keep_frames_and_time(tmp_path, suffix):
     video = flat(17)
     media.write_film(tmp_path / f"a{suffix}", video, 8)
     assert (tmp_path / f"a{suffix}").read_bytes()[:4] in (b"GIF8", b"\x89PNG")
-    back, fps, _, _ = media.read_film(tmp_path / f"a{suffix}")
+    back, fps, _, _ = decode.read_film(tmp_path / f"a{suffix}")
     assert back.shape == video.shape and worst(back, video) < (1 if suffix != ".gif" else 2)
     assert fps == pytest.approx(8, abs=0.03)
     with Image.open(tmp_path / f"a{suffix}") as file:
@@ -116,7 +116,7 @@ def clicks(rate=8000, at=(0.0, 0.5, 1.0, 1.7)):
 def test_sound_comes_back_in_time(tmp_path, rate):
     sound = clicks(rate)
     media.write_film(tmp_path / "a.mp4", flat(17), 8, sound, rate)
-    video, _, back, back_rate = media.read_film(tmp_path / "a.mp4")
+    video, _, back, back_rate = decode.read_film(tmp_path / "a.mp4")
     assert video.shape[2] == 17 and back_rate == rate and back.shape == sound.shape
     n = 4 * sound.shape[1]
     lags = torch.fft.irfft(torch.fft.rfft(back[0], n) * torch.fft.rfft(sound[0], n).conj(), n)
@@ -168,9 +168,9 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "empty.mp4").write_bytes(b"")
     for name in ("cut", "text", "empty"):
         with pytest.raises(MediaError, match="Cannot read"):
-            media.read_film(tmp_path / f"{name}.mp4")
+            decode.read_film(tmp_path / f"{name}.mp4")
     with pytest.raises(MediaError, match="There is no film at"):
-        media.read_film(tmp_path / "none.mp4")
+        decode.read_film(tmp_path / "none.mp4")
     (tmp_path / "a.png").write_bytes(b"\x89PNG not really")
     with pytest.raises(MediaError, match="Cannot read"):
         fit.read_picture(tmp_path / "a.png", 48, 48)
@@ -183,6 +183,15 @@ def test_what_cannot_be_read_is_named(tmp_path):
         fit.read_picture(tmp_path / "hole.png", 48, 48)
     with pytest.raises(MediaError, match="There is no picture at"):
         fit.read_picture(tmp_path / "b.png", 48, 48)
+
+
+def test_what_may_not_be_read_is_said(tmp_path, monkeypatch):
+    media.write_film(tmp_path / "a.mp4", flat(), 8)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    for read in (decode.read_film, lambda path: decode.read_sound(path, 8000),
+                 lambda path: fit.read_picture(path, 48, 48)):
+        with pytest.raises(MediaError, match="you are not allowed to"):
+            read(tmp_path / "a.mp4")
 
 
 def film_of_another(path, size, times, sound_from=None):
@@ -208,17 +217,17 @@ def film_of_another(path, size, times, sound_from=None):
 
 def test_a_large_film_is_read_smaller_and_no_further_than_needed(tmp_path):
     film_of_another(tmp_path / "hd.mp4", (1280, 720), range(0, 4000, 100))
-    video, fps, _, _ = media.read_film(tmp_path / "hd.mp4", 1.5)
+    video, fps, _, _ = decode.read_film(tmp_path / "hd.mp4", 1.5)
     assert video.shape == (1, 3, 16, 360, 640) and fps == pytest.approx(10)
     film_of_another(tmp_path / "sd.mp4", (320, 240), range(0, 1000, 100))
-    assert media.read_film(tmp_path / "sd.mp4")[0].shape == (1, 3, 10, 240, 320)
+    assert decode.read_film(tmp_path / "sd.mp4")[0].shape == (1, 3, 10, 240, 320)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_frames_that_last_unequally_keep_their_time(tmp_path, suffix):
     times = [*range(0, 1000, 100), *range(1000, 2001, 25)]  # ten in the first second, then forty
     film_of_another(tmp_path / f"a{suffix}", (64, 48), times)
-    video, fps, _, _ = media.read_film(tmp_path / f"a{suffix}")
+    video, fps, _, _ = decode.read_film(tmp_path / f"a{suffix}")
     assert (video.shape[2] - 1) / fps == pytest.approx(2, abs=0.01)
     number = (media.to_bytes(video[0].movedim(1, 0))[:, 24, 32, 0] / 5).round()
     shown = [times[int(n)] / 1000 for n in number]
@@ -227,7 +236,7 @@ def test_frames_that_last_unequally_keep_their_time(tmp_path, suffix):
 
 def test_a_sound_that_begins_late_stays_late(tmp_path):
     film_of_another(tmp_path / "a.mkv", (64, 48), range(0, 2000, 100), sound_from=0.8)
-    sound = media.read_sound(tmp_path / "a.mkv", 8000)[0]
+    sound = decode.read_sound(tmp_path / "a.mkv", 8000)[0]
     begins = int((sound > 0.25).nonzero()[0]) / 8000
     assert begins == pytest.approx(0.8, abs=0.15)  # an AAC frame is 0.13 s long here
 
@@ -302,7 +311,7 @@ def wav(path, sound, rate):
 @pytest.mark.parametrize("rate,channels", [(8000, 1), (44100, 2), (16000, 1), (48000, 2)])
 def test_sounds_are_read_as_one_channel_at_the_rate_asked_for(tmp_path, rate, channels):
     path = wav(tmp_path / "a.wav", tone(1.5, rate).expand(channels, -1), rate)
-    sound = media.read_sound(path, 8000)
+    sound = decode.read_sound(path, 8000)
     assert abs(sound.shape[1] - 12000) <= 16 and len(sound) == 1
     middle = slice(2000, 10000)
     assert (sound[:, middle] - tone(1.5)[:, middle]).abs().max() < 0.03
@@ -312,7 +321,7 @@ def test_the_sound_of_a_film_of_ours_comes_back_in_step(tmp_path):
     sound = torch.zeros(1, 16000)
     sound[:, 7000:7400] = tone(0.05)
     media.write_film(tmp_path / "a.mp4", flat(17), 8, sound, 8000)
-    back = media.read_sound(tmp_path / "a.mp4", 8000)
+    back = decode.read_sound(tmp_path / "a.mp4", 8000)
     assert back.shape == sound.shape
     lag = [(back.roll(-n, 1) * sound).sum() for n in range(-40, 41)]
     assert int(torch.stack(lag).argmax()) == 40
@@ -324,13 +333,13 @@ def test_what_is_no_sound_gets_one_line(tmp_path, content, says):
     if content:
         path.write_bytes(content)
     with pytest.raises(MediaError, match=says):
-        media.read_sound(path, 8000)
+        decode.read_sound(path, 8000)
 
 
 def test_a_film_without_sound_says_so(tmp_path):
     media.write_film(tmp_path / "a.mp4", flat(5), 8)
     with pytest.raises(MediaError, match="no sound track"):
-        media.read_sound(tmp_path / "a.mp4", 8000)
+        decode.read_sound(tmp_path / "a.mp4", 8000)
 
 
 def test_films_of_others_are_fitted_and_what_was_done_is_said():
@@ -373,16 +382,16 @@ def test_sounds_are_cut_or_filled_up():
 
 def test_a_film_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):
     path = media.write_film(tmp_path / "film.mp4", torch.zeros(3, 5, 24, 24), 8)
-    monkeypatch.setattr(media, "MOST_PIXELS", 4 * 264 * 264)
+    monkeypatch.setattr(decode, "MOST_PIXELS", 4 * 264 * 264)
     with pytest.raises(MediaError, match="film.mp4 is too large"):
-        media.read_film(path)
+        decode.read_film(path)
 
 
 def test_a_playlist_or_a_program_is_no_film_and_no_picture(tmp_path, monkeypatch):
     media.write_film(tmp_path / "film.mp4", torch.zeros(3, 5, 24, 24), 8)
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
     with pytest.raises(MediaError, match="Cannot read .*list.mp4"):
-        media.read_film(tmp_path / "list.mp4")
+        decode.read_film(tmp_path / "list.mp4")
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript",  # as if there were one
                         lambda *about, **more: Image.new("RGB", (9, 9)).im)
     (tmp_path / "p.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")

@@ -21,8 +21,8 @@ FLOORS = [floor.split() for floor in (
     "errors files arguments checks",
     "grammar dice paint layers muon cost media checkpoints distributed claims steady",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset "
-    "linear forms",
-    "world guidance transformer convnet sampling track hear pictures estimate",
+    "linear decode",
+    "forms world guidance transformer convnet sampling track hear pictures estimate",
     "train presets leftover show moving frames pairing album squeeze wall folded slices",
     "pool verify chooser budget beginning",
     "compression course variety sync probe",

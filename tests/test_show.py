@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from minivid import media, show
+from minivid import decode, media, show
 from minivid.errors import MinividError
 from minivid.page import PLAYER
 from minivid.show import Claim
@@ -155,7 +155,7 @@ def test_a_film_with_sound_brings_its_own_player(tmp_path):
     small = show.play(some_video()[..., :8, :8], 8, "small", audio=sound, sample_rate=8000)
     assert f'width="{PLAYER}"' in small.html()  # its buttons can still be pressed
     (tmp_path / "a.mp4").write_bytes(base64.b64decode(html.split("base64,")[1].split('"')[0]))
-    video, fps, audio, rate = media.read_film(tmp_path / "a.mp4")
+    video, fps, audio, rate = decode.read_film(tmp_path / "a.mp4")
     assert (video.shape[2], fps, rate) == (17, 8, 8000) and audio.shape == sound.shape
 
 

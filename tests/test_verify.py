@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from minivid import decode, media, paint, pixels, track
 from minivid import grammar as g
-from minivid import media, paint, pixels, track
 from minivid import world as w
 from minivid.grammar import Actor, Description
 from minivid.paint import ClipFormat
@@ -97,7 +97,7 @@ def test_film_files_are_tolerated(tmp_path):
     back = []
     for video in clip.video:
         media.write_film(tmp_path / "film.mp4", video, 8)
-        back.append(media.read_film(tmp_path / "film.mp4")[0])
+        back.append(decode.read_film(tmp_path / "film.mp4")[0])
     assert score(read(torch.cat(back)), truth).rate() == 1
 
 
