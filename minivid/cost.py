@@ -54,6 +54,11 @@ def in_time(seconds: float) -> str:
     return format(seconds, "#.2g" if seconds < 10 else ".0f") + " seconds"
 
 
+def in_seconds(length: float) -> str:
+    """A film's or sound's length as it is said: 1 second, 1.5 seconds."""
+    return f"{length:g} second" + "s" * (length != 1)
+
+
 def measure(fn: Callable, device: str | torch.device = "cpu") -> tuple[object, Bill]:
     """Run `fn()` once; returns (its result, the Bill of seconds and joules, operations uncounted).
 

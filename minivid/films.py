@@ -67,7 +67,7 @@ def make(args: argparse.Namespace) -> int:
     length = (clip.video.shape[2] - 1) / clip.fps
     factor = media.film_factor(fmt.height, fmt.width) if output.suffix.lower() == ".mp4" else 1
     print(f"wrote {output}: {fmt.width}x{fmt.height} pixels, {clip.video.shape[2]} frames, "
-          f"{length:g} seconds, seed {args.seed}"
+          f"{cost.in_seconds(length)}, seed {args.seed}"
           + f" (enlarged to {factor * fmt.width}x{factor * fmt.height})" * (factor > 1))
     if args.strip is not None:
         strip_of(machine, moments, fmt, args.prompt).save(args.strip)

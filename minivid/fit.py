@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from minivid.cost import in_seconds
 from minivid.errors import MediaError
 from minivid.files import check_readable
 from minivid.media import from_bytes
@@ -78,7 +79,7 @@ def fit_film(video: torch.Tensor, fps: float, height: int, width: int, frames: i
     steps += told(before, (high, wide), size)
     steps += [f"shown at {rate:g} frames a second"] if fps != rate else []
     used = (len(at) - 1) / rate
-    steps += [f"the first {used:g} seconds used"] if (count - 1) / fps - used > 0.01 else []
+    steps += [f"the first {in_seconds(used)} used"] if (count - 1) / fps - used > 0.01 else []
     return pictures.movedim(0, 1)[None].clamp(-1, 1), ", ".join(steps)
 
 
@@ -91,7 +92,7 @@ def fit_sound(sound: torch.Tensor, samples: int, rate: int) -> tuple[torch.Tenso
     have = sound.shape[1]
     if have < rate // 10:
         raise MediaError(f"That sound is too short: it lasts {have / rate:.2f} seconds.")
-    steps = [f"{have / rate:g} seconds of sound, taken as one channel at {rate:,} Hz"]
+    steps = [f"{in_seconds(have / rate)} of sound, taken as one channel at {rate:,} Hz"]
     if have > samples:
         steps.append(f"the first {samples / rate:g} used")
     elif have < samples:

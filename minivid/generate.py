@@ -18,6 +18,7 @@ from . import checkpoints
 from .audio import SoundAutoencoder, join
 from .autoencoder import GROUP, Autoencoder
 from .compression import load_autoencoder, load_ear
+from .cost import in_seconds
 from .errors import CheckpointError, FormatError
 from .guidance import Guided
 from .layers import SOUND, Condition
@@ -170,8 +171,8 @@ def hold(machine: Machine, x: Tensor, packing: Packing, beginning: Tensor | None
         if machine.ear is None:
             raise FormatError("These networks make silent films: no sound can be given.")
         if samples > fmt.seconds * fmt.sample_rate:
-            raise FormatError(f"A film of {fmt.seconds:g} seconds cannot go with "
-                              f"{samples / fmt.sample_rate:g} seconds of sound.")
+            raise FormatError(f"A film of {in_seconds(fmt.seconds)} cannot go with "
+                              f"{in_seconds(samples / fmt.sample_rate)} of sound.")
     if beginning is not None:
         frames, size = beginning.shape[2], tuple(beginning.shape[-2:])
         if size != (fmt.height, fmt.width) or frames % GROUP != 1 or frames > fmt.frames:

@@ -301,7 +301,7 @@ def test_films_sound_and_what_is_given_is_kept(heard, capsys):
     media.write_film("real.mp4", clip.video, 8, clip.audio, 8000)
     assert cli.main([*command, "--audio-from", "real.mp4", "-o", "picture.mp4"]) == 0
     told = capsys.readouterr().err
-    assert "real.mp4: 1 seconds of sound" in told and "no hit" not in told
+    assert "real.mp4: 1 second of sound" in told and "no hit" not in told
     media.write_film("quiet.mp4", clip.video, 8, 0.01 * clip.audio, 8000)
     assert cli.main([*command, "--audio-from", "quiet.mp4", "-o", "other.mp4"]) == 0
     assert "quiet.mp4: no hit and no syllable of this world is heard" in capsys.readouterr().err

@@ -58,6 +58,11 @@ def test_a_time_is_said_in_words(seconds, said):
     assert cost.in_time(seconds) == said
 
 
+def test_lengths_are_said_in_the_right_number():
+    said = [cost.in_seconds(length) for length in (0.5, 1, 1.0, 2.5)]
+    assert said == ["0.5 seconds", "1 second", "1 second", "2.5 seconds"]
+
+
 def test_a_bill_is_said_in_words():
     assert cost.Bill(3.14159).words() == "3.1 seconds, energy not measurable here"
     assert cost.Bill(128.4, 1_400_000_000_000, 1234.5).words() == (

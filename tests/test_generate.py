@@ -138,7 +138,7 @@ def test_bad_requests_get_one_clear_line(machine):
     with pytest.raises(FormatError, match="Nothing is left"):
         generate(machine, "a cat", steps=1, beginning=torch.zeros(1, 3, 9, 24, 24),
                  audio=torch.zeros(1, 8000))
-    with pytest.raises(FormatError, match="1 seconds cannot go with 2 seconds of sound"):
+    with pytest.raises(FormatError, match="1 second cannot go with 2 seconds of sound"):
         generate(machine, "a cat", steps=1, audio=torch.zeros(1, 16000))
     with pytest.raises(FormatError, match="silent films"):
         generate(replace(machine, ear=None), "a cat", steps=1, audio=torch.zeros(1, 8000))
