@@ -11,11 +11,14 @@ STAMP := .venv/.minivid
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-# modules are compiled when they are first used: most never are
+# all modules are compiled at once, by all cores: one at a time, as pip does it, takes twice as long,
+# and where Python may not keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would take
+# some seconds more; a few files are templates and no Python
 $(STAMP): pyproject.toml constraints.txt
 	@echo "making .venv and installing minivid into it (about 6 GB with torch, two minutes or more)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --no-compile -c constraints.txt -e '.[test]'
+	-@$(BIN)/python -m compileall -qq -j 0 .venv minivid
 	@touch $(STAMP)
 
 lab: $(STAMP)  ## open the course in JupyterLab
