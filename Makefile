@@ -11,9 +11,9 @@ STAMP := .venv/.minivid
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-# all modules are compiled at once, by all cores: one at a time, as pip does it, takes twice as long,
-# and where Python may not keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would take
-# some seconds more; a few files are templates and no Python
+# all modules are compiled at once, by all cores, where pip would use one: otherwise the first start
+# takes some seconds more, and each, where Python may not keep what it compiles
+# (PYTHONDONTWRITEBYTECODE); a few files are templates and no Python, so errors are passed over
 $(STAMP): pyproject.toml constraints.txt
 	@echo "making .venv and installing minivid into it (about 6 GB with torch, two minutes or more)"
 	$(PYTHON) -m venv .venv
