@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import platform
 import time
 
 from minivid import __version__
@@ -121,6 +122,9 @@ def app(args: argparse.Namespace) -> int:
     Machine.load(args.preset)  # what is missing is said here, not in each page
     if args.preset:
         os.environ["MINIVID_PRESET"] = args.preset
+    if args.address not in ("127.0.0.1", "localhost", "::1"):
+        print(f"others open http://{platform.node()}:{args.port}, or with this computer's address "
+              "for its name; a firewall here has to let them", flush=True)
     serve(args.port, args.sessions, args.address, not args.no_browser)
     return 0
 

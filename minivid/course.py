@@ -29,7 +29,7 @@ def banner(lesson: str, minutes: float, on: str | None = None) -> torch.device:
     held = peak_memory()
     held = f", {held / 2**30:.1f} GiB of memory held" if held else ""
     print(f"lesson {lesson} on {where}{held}; preset {choose_trained().name}; "
-          f"about {minutes:g} minutes on 2 CPU cores")  # fmt: skip
+          f"about {minutes:g} minute{'s' * (minutes > 1)} on 2 CPU cores")  # fmt: skip
     return device
 
 

@@ -15,7 +15,7 @@ from minivid.errors import MinividError
 
 GIB = 2**30
 NEEDED = ("torchvision", "numpy", "matplotlib", "einops", "ipywidgets", "jupyterlab", "nbval",
-          "safetensors", "av", "PIL", "tqdm")
+          "safetensors", "av", "PIL", "tqdm", "voila")
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def tile(videos: Sequence[Tensor], labels: Sequence[str] | None = None,
     across = min(across, len(films))
     count, height, width = films[0].shape[:3]
     scale = min(times_into(across * width, room - MARGIN * 2 - GAP * across), max(1, 288 // height))
-    told = [in_lines(label, width * scale - MARGIN) for label in labels or []]
+    told = [in_lines(label, width * scale - 2 * MARGIN) for label in labels or []]
     line = FONT + 8 + (FONT + 3) * (max(map(len, told), default=1) - 1) if labels is not None else 0
     right, down = width * scale + GAP, height * scale + GAP + line
     paper, draw = blank(MARGIN * 2 + across * right - GAP,
@@ -198,7 +198,8 @@ def claims(rows: Sequence[Claim]) -> Picture:
     computer stand in the picture only: measured, needed, floor (chance) and ceiling (perfect).
     """
     print("\n".join(claim.line() for claim in rows))
-    heads = ("claim", "verdict", "figure", "measured", "needed", "floor", "ceiling", "it stands")
+    heads = ("claim", "verdict", "figure", "measured", "needed", "floor", "ceiling",
+             "verdict stands")
     spans = (290, 130, 150, 92, 96, 70, 70, 62)
     cells = [heads] + [
         (f"{claim.number}. {claim.text}", f"{claim.verdict} ({claim.grounds})",

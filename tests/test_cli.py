@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import os
+import platform
 import shlex
 import sys
 import time
@@ -447,6 +448,16 @@ def test_train_passes_everything_on(here, monkeypatch):
     assert called[1] == {"name": "text", "preset": "gpu", "minutes": 3.0, "steps": 9, "seed": 2,
                          "resume": True, "warm": True, "decoder": True,
                          "out": Path("x.safetensors"), "batch": 7, "clips": 99}
+
+
+def test_a_panel_for_a_network_says_what_others_open(here, capsys, monkeypatch):
+    served = []
+    monkeypatch.setattr("minivid.app.serve", lambda *args: served.append(args))
+    assert cli.main(["app", "--no-browser"]) == 0
+    assert "http" not in capsys.readouterr().out  # nobody else can open it
+    assert cli.main(shlex.split("app --address 0.0.0.0 --port 9000 --sessions 8")) == 0
+    assert f"http://{platform.node()}:9000" in capsys.readouterr().out
+    assert served == [(8866, 4, "127.0.0.1", False), (9000, 8, "0.0.0.0", True)]
 
 
 def test_an_interrupt_says_how_to_go_on(here, capsys, monkeypatch):

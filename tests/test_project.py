@@ -15,6 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from minivid import doctor
+
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: path for path in (ROOT / "minivid").glob("*.py")}
 FLOORS = [floor.split() for floor in (
@@ -72,6 +74,12 @@ def test_conda_and_pip_ask_for_the_same():
     assert {line for line in conda if isinstance(line, str)} == ours | {"python=3.12", "pip"}
     assert conda[-1] == {"pip": ["-e .[test]"]}
     assert Version("3.12") in Requirement(f"x{project()['project']['requires-python']}").specifier
+
+
+def test_the_doctor_looks_for_all_that_is_asked_for():
+    modules = {"pillow": "PIL"}
+    asked = {Requirement(line).name for line in project()["project"]["dependencies"]}
+    assert {modules.get(name, name) for name in asked} == {"torch", *doctor.NEEDED}
 
 
 def test_what_is_asked_for_is_pinned_and_has_a_reason():

@@ -26,7 +26,8 @@ def new_sentence(function: Callable) -> str | None:
     told = g.parse(sentence)
     if not told.actors or told.actors[0].shape is None:
         return "say who is in it: a ball, a box, ..."
-    if told.actors[0].shape == "cat" and told.actors[0].action == "rides a bicycle":
+    first = told.actors[0]
+    if (first.shape, first.action, told.place) == ("cat", "rides a bicycle", "in the rain"):
         return "that is the one of above; there are more"
     if not any(g.novelty(actor, told.place) for actor in told.actors):
         return "films of that were shown in training; data/README.md says what was kept from it"
