@@ -56,16 +56,15 @@ def test_what_holds_on_record_goes_on_holding():
     square, wide = made["seen, one actor"], made["held-out aspect 60x48"]
     assert square >= 0.94 and made["held-out aspect 48x60"] >= 0.91
     assert made["behind a wall, unnamed"] >= 0.951 and made["held-out phrasings"] >= 0.923
-    assert made["from a picture"] >= 0.933 and made["continued"] >= 0.95
+    assert made["from a picture"] >= 0.933 and made["continued"] >= 0.98
     assert wide >= 0.9 and square - wide <= 0.05
     assert made["never-seen pairs"] >= 0.895 and made["never-seen triples"] >= 0.95
     assert made["seen, two actors"] >= 0.95 and rows["seen, two actors"]["swapped"] <= 0.02
     assert scores["article"]["together"] >= 0.9
-    lasting = ["actions that last", "actions that last, thrice as long"]
-    assert made[lasting[0]] - made[lasting[1]] <= 0.1
-    assert all(rows[name]["prompts"] >= 100 for name in lasting)  # of fewer that would be chance
-    assert all(rows[name]["prompts"] >= 500 and rows[name]["seeds"] >= 3 for name in rows
-               if name.startswith(("seen", "never-seen", "held-out aspect", "behind")))
+    lasting = made["actions that last"]
+    assert lasting >= 0.97 and lasting - made["actions that last, thrice as long"] <= 0.06
+    assert all(row["prompts"] >= 500 and row["seeds"] >= 3 for row in rows.values())
+    assert max(row["floor"] for row in rows.values()) <= 0.02
     assert min(rows["seen, one actor"]["spread"].values()) >= 0.7
     assert min(row["real"] for row in rows.values()) >= 0.995
     sound = scores["sound"]
