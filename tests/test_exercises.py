@@ -125,6 +125,7 @@ def moved(mask, order):
     (exercises.new_sentence, lambda: "a red ball bounces by day", "shown in training"),
     (exercises.new_sentence, lambda: "a green unicorn by day", "no word 'unicorn'"),
     (exercises.new_sentence, lambda: "a red cat riding a bicycle in the rain", "there are more"),
+    (exercises.new_sentence, lambda: "a cat rides a bicycle at night", "shown in training"),
     (exercises.new_sentence, lambda: "", "The prompt is empty"),
     (exercises.new_sentence, lambda: "something moves left", "say who"),
     (exercises.new_sentence, lambda: 7, "not a int"),
