@@ -123,8 +123,8 @@ def app(args: argparse.Namespace) -> int:
     if args.preset:
         os.environ["MINIVID_PRESET"] = args.preset
     if args.address not in ("127.0.0.1", "localhost", "::1"):
-        print(f"others open http://{platform.node()}:{args.port}, or with this computer's address "
-              "for its name; a firewall here has to let them", flush=True)
+        print(f"Others open http://{platform.node()}:{args.port} (or this computer's address in "
+              "place of its name); a firewall here has to let them.", flush=True)
     serve(args.port, args.sessions, args.address, not args.no_browser)
     return 0
 
