@@ -53,6 +53,10 @@ def test_stubs_say_not_yet_and_folded_solutions_are_right(path):
     assert [printed(c).strip()[:7] for c in stubs] == ["not yet"] * len(checks)
 
 
+def test_a_cat_on_a_bicycle_is_new_in_colours_that_no_cat_had():
+    assert said(exercises.new_sentence, lambda: "a cyan cat rides a bicycle by day") == "right"
+
+
 def fewer(frames, height, width, group, cell, channels):
     return 3 * frames * cell**2 / (channels * (1 + (frames - 1) // group))
 
