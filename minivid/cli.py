@@ -1,6 +1,8 @@
 """The command line: make a film, train, evaluate, measure speed, look the computer over."""
 
 import argparse
+import atexit
+import gc
 import json
 import os
 import platform
@@ -176,6 +178,7 @@ def how_to_go_on(args: argparse.Namespace, begin: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 2 for what the user can mend, 130 if interrupted."""
     args, begin = parser().parse_args(argv), time.time()
+    atexit.register(gc.freeze)  # to look for garbage once more as Python ends takes half a second
     try:
         return args.run(args)
     except MinividError as problem:

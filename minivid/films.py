@@ -1,6 +1,7 @@
 """`minivid make`: from a sentence to a film file, what is in it, and what it took."""
 
 import argparse
+import gc
 import math
 import os
 import re
@@ -27,7 +28,9 @@ def make(args: argparse.Namespace) -> int:
     check_given(args, output)
     if args.strip is not None and args.strip.resolve() == output.resolve():
         raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
+    gc.disable()  # what is imported stays: to look for garbage in it takes a quarter of a second
     from minivid import cost, generate, grammar, media
+    gc.enable()
 
     grammar.words_of(args.prompt)  # one that says nothing is an error at once
     machine = generate.Machine.load(args.preset)

@@ -94,17 +94,19 @@ def _templates() -> tuple[Tensor, Tensor, Tensor]:
     radius 1 the deviation (7, 2) and the centroid (7, 2)."""
     y, x = p.ClipFormat(64, 64).grid()
     shift = torch.tensor([[0.0, 0.0], [0.3, 0.6], [0.7, 0.2], [0.5, 0.9]]) / 64
-    levels, deviation, centroid = [], [], []
+    levels, sizes, middles = [], [], []
     for radius in (12, 9, 6.3, 4):  # in pixels
         size = torch.full_like(shift, radius / 64)
         sharp = torch.stack([p.coverage(s, shift, size, y, x, 64) for s in range(len(p.DRAW))])
         for cover in (sharp, _blur(sharp, 0.8), _blur(sharp, 1.5), _rounded(sharp, radius / 4)):
-            found = [locate(c) for c in cover]  # cover (7, 4, 64, 64)
-            levels.append(torch.stack([patches(c, *f[1:]).mean(0) for c, f in zip(cover, found)]))
-            if not deviation:  # the sharpest and largest are the measure
-                deviation = [f[2].mean(0) * 64 / radius for f in found]
-                centroid = [(f[1] - shift).mean(0) * 64 / radius for f in found]
-    return torch.stack(levels, 1), torch.stack(deviation), torch.stack(centroid)
+            flat = cover.flatten(0, 1)  # (7 * 4, 64, 64)
+            _, *where = locate(flat)
+            patch, centre, deviation = (x.unflatten(0, cover.shape[:2])
+                                        for x in (patches(flat, *where), *where))
+            levels.append(patch.mean(1))
+            sizes.append(deviation.mean(1) * 64 / radius)
+            middles.append((centre - shift).mean(1) * 64 / radius)
+    return torch.stack(levels, 1), sizes[0], middles[0]  # the sharpest and largest are the measure
 
 
 def misfit(patch: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Every command says what it does, does it, and says in one line what it cannot do."""
 
 import argparse
+import gc
 import inspect
 import json
 import os
@@ -81,7 +82,7 @@ def fails(capsys, *argv, code=2):
 
 def test_make_writes_a_film_and_the_way_to_it(here, capsys):
     command = ["make", "a red ball moves right", "--steps", "2", "--strip", "strip.png"]
-    assert cli.main(command) == 0
+    assert cli.main(command) == 0 and gc.isenabled()
     said = capsys.readouterr().out
     assert "wrote film.mp4: 48x48 pixels, 17 frames, 2 seconds, seed 0" in said
     assert "wrote strip.png" in said and "unreadable" in said and "it took " in said

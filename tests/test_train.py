@@ -203,12 +203,12 @@ def test_clips_staged_by_other_processes_are_the_same():
 
 
 def test_a_gpu_encodes_more_clips_for_each_minute():
-    for device, clips in (("cpu", 4096), ("cuda", 8192)):
+    for device, clips in (("cpu", 2048), ("cuda", 16384)):
         device = torch.device(device)
-        assert budget.clips_in(2, 10**6, device) == clips
+        assert budget.clips_in(4, 10**6, device) == clips
         assert budget.clips_in(0.1, 10**6, device) == 1024
         assert budget.clips_in(0.1, 64, device) == 64
-        assert budget.clips_in(2, 2000, device) == budget.clips_in(None, 2000, device) == 2000
+        assert budget.clips_in(4, 2000, device) == budget.clips_in(None, 2000, device) == 2000
 
 
 def test_noise_is_the_dices_and_a_gpu_draws_its_own():
