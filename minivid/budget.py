@@ -9,7 +9,7 @@ import torch
 from . import distributed
 from .train import Training, fewest_steps
 
-ENCODED = {"cpu": 512, "cuda": 4096}  # clips, for each minute of a training (a tenth of it on a CPU)
+ENCODED = {"cpu": 512, "cuda": 4096}  # clips, for each minute of a training: some 6 s on a CPU
 TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
 AGAIN = 50  # steps after which it is looked whether that number still fits
 

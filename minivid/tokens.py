@@ -51,9 +51,11 @@ class Packing:
 
     def __post_init__(self):
         if self.fmt.height % self.cell or self.fmt.width % self.cell:
+            width, height = (self.cell * max(1, round(side / self.cell))
+                             for side in (self.fmt.width, self.fmt.height))
             raise FormatError(
                 f"A film of {self.fmt.width}x{self.fmt.height} pixels cannot be made: both sides "
-                f"must be multiples of {self.cell}."
+                f"must be multiples of {self.cell}. Nearest: {width}x{height}."
             )
         if self.pictures > MOST:
             raise FormatError(

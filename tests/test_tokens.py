@@ -81,7 +81,7 @@ def test_patches_that_are_shifted_hold_the_same_film(width, shift):
 
 
 def test_impossible_sizes_get_a_clear_error():
-    with pytest.raises(FormatError, match="multiples of 12"):
-        Packing(ClipFormat(50, 48))
+    with pytest.raises(FormatError, match="multiples of 12. Nearest: 72x48."):
+        Packing(ClipFormat(50, 70))
     with pytest.raises(FormatError, match="patches"):
         patchify(torch.zeros(1, 1, 1, 5, 4), 2)
