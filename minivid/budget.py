@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from statistics import median_low
 
 import torch
 
@@ -11,7 +13,8 @@ from .train import Training, fewest_steps
 
 ENCODED = {"cpu": 512, "cuda": 4096}  # clips, for each minute of a training: some 6 s on a CPU
 TRIAL = (8, 24)  # steps to warm up, steps to time, when minutes become a number of steps
-AGAIN = 50  # steps after which it is looked whether that number still fits
+AGAIN = 50  # steps of a stretch, after which it is looked whether that number still fits
+STRETCHES = 5  # that tell how fast steps are
 
 
 def clips_in(minutes: float | None, pool: int, device: torch.device) -> int:
@@ -49,22 +52,27 @@ class Deadline:
     """The moment, by `time.perf_counter`, at which a training shall end.
 
     Its number of steps follows from how fast they turn out to be, until its rate begins to fall:
-    up to there the rate is the same for any number.
+    up to there the rate is the same for any number. What other work makes slow for a while counts
+    for little: a step takes what it took in the median of several stretches.
     """
 
     def __init__(self, moment: float):
         self.moment, self.mark = moment, None  # mark: the last step that was looked at, and when
+        self.paces = deque(maxlen=STRETCHES)  # seconds for a step: first as planned, then measured
 
     def keep(self, run: Training) -> None:
         """Call it after every step; now and then it moves the end, `run.steps`."""
-        step, now = self.mark or (run.step, time.perf_counter())
-        self.mark = step, now
+        if self.mark is None:
+            self.mark = run.step, time.perf_counter()
+            self.paces.append((self.moment - self.mark[1]) / max(1, run.steps - run.step))
+        step, before = self.mark
         if run.step < step + AGAIN:
             return
-        self.mark = run.step, time.perf_counter()
-        pace = (self.mark[1] - now) / (run.step - step)
-        left = torch.tensor((self.moment - self.mark[1]) / pace, device=run.device)
-        left = int(distributed.all_mean(left))  # all processes count alike
+        now = time.perf_counter()
+        self.mark = run.step, now
+        self.paces.append((now - before) / (run.step - step))
+        left = (self.moment - now) / median_low(self.paces)
+        left = int(distributed.all_mean(torch.tensor(left, device=run.device)))  # all count alike
         fewest = fewest_steps(run.step, run.cooldown)
         if run.steps > fewest:
             run.steps = max(run.step + left, fewest)

@@ -537,6 +537,19 @@ def test_a_training_by_minutes_ends_in_time_however_fast_its_steps_turn_out(monk
     assert shares[-1] < 0.04 and all(a - b < 0.04 for a, b in zip(shares[50:], shares[51:]))
 
 
+@pytest.mark.parametrize("begin", [0, 100])
+def test_what_disturbs_a_training_for_a_while_costs_no_more_than_that(monkeypatch, begin):
+    moment = 0.0
+    monkeypatch.setattr(budget, "time", SimpleNamespace(perf_counter=lambda: moment))
+    run = SimpleNamespace(step=0, steps=1000, cooldown=0.4, device="cpu")
+    deadline = budget.Deadline(1000.0)
+    while run.step < run.steps:
+        disturbed = begin <= run.step < begin + 50
+        run.step, moment = run.step + 1, moment + (8.0 if disturbed else 1.0)
+        deadline.keep(run)
+    assert run.steps == pytest.approx(650, abs=8) and moment == pytest.approx(1000, abs=8)
+
+
 def test_a_training_asked_for_by_minutes_minds_the_clock(folder, monkeypatch):
     def plan(recipe, seconds):
         ticks = itertools.count(time.perf_counter(), 0.2)  # seconds for two steps
