@@ -14,7 +14,7 @@ from minivid.files import check_readable
 from minivid.media import from_bytes
 
 LARGE = 360                # pixels: films of others with a longer short side are read smaller
-MOST_PIXELS = 100_000_000  # of all frames of a film together: more would fill the memory
+MOST_PIXELS = 50_000_000   # of all frames of a film together: more would fill the memory
 DELAY = 0.05               # seconds: a sound that begins later than its picture by less is in time
 # What is read, by FFmpeg's names: not playlists, which would open other files.
 CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,gif,apng,wav,mp3,flac,ogg,aac"
@@ -29,7 +29,7 @@ def read_film(path: str | Path, seconds: float | None = None):
     """
     with _opened(path, "film") as file:
         notes, fps = _notes(file), file.streams.video[0].average_rate
-        frames, times = _read_frames(file, bool(notes), seconds, path)
+        frames, times = _read_frames(file, notes, seconds, path)
         frames, own = _evenly(frames, times)
         gif = file.format.name == "gif"  # frames last whole hundredths, now more, now less
         if own and (gif or not fps or abs(own / fps - 1) > 0.005):
@@ -37,9 +37,7 @@ def read_film(path: str | Path, seconds: float | None = None):
         sound, rate = _read_sound(file, notes)
     if not frames or not fps:
         raise MediaError(f"Cannot read {path}: it holds no film.")
-    pixels = np.stack(frames)                                                   # (F, H, W, 3)
-    height = pixels.shape[1] // notes.get("factor", 1)
-    video = _reduce(from_bytes(pixels), height).movedim(1, 0)[None]             # (1, 3, F, H, W)
+    video = torch.stack(frames, 1)[None]                                        # (1, 3, F, H, W)
     return video, int(fps) if fps.denominator == 1 else float(fps), sound, rate
 
 
@@ -74,8 +72,8 @@ def _opened(path: str | Path, what: str) -> Iterator:
             from problem
 
 
-def _read_frames(file, ours: bool, seconds: float | None, path) -> tuple[list, list[Fraction]]:
-    """The frames (H, W, 3) in bytes, and when each is shown."""
+def _read_frames(file, notes: dict, seconds: float | None, path) -> tuple[list, list[Fraction]]:
+    """The frames (3, H, W) in [-1, 1], each made as small as it is kept, and when it is shown."""
     from av.video.reformatter import VideoReformatter
 
     frames, times, rate = [], [], file.streams.video[0].average_rate or 1
@@ -84,13 +82,15 @@ def _read_frames(file, ours: bool, seconds: float | None, path) -> tuple[list, l
         at = len(frames) / rate if frame.pts is None else frame.pts * frame.time_base
         if seconds is not None and times and at - times[0] > seconds:
             break
-        part = 1 if ours else max(1, min(frame.width, frame.height) // LARGE)
+        part = 1 if notes else max(1, min(frame.width, frame.height) // LARGE)
         size = {"width": frame.width // part, "height": frame.height // part,
                 "interpolation": "AREA"} if part > 1 else {}
-        if (len(frames) + 1) * frame.width * frame.height // part**2 > MOST_PIXELS:
+        small = part * notes.get("factor", 1)
+        if (len(frames) + 1) * (frame.width // small) * (frame.height // small) > MOST_PIXELS:
             raise MediaError(f"{path} is too large to be read at once: cut it, or make its "
                              "pictures smaller first.")
-        frames.append(to_rgb.reformat(frame, format="rgb24", **size).to_ndarray())
+        pixels = to_rgb.reformat(frame, format="rgb24", **size).to_ndarray()
+        frames.append(_reduce(pixels, frame.height // small))
         times.append(at)
     return frames, times
 
@@ -137,11 +137,14 @@ def _read_sound(file, notes: dict) -> tuple[torch.Tensor | None, int | None]:
     return torch.from_numpy(sound[:, :notes.get("samples")]), rate
 
 
-def _reduce(pictures: torch.Tensor, height: int) -> torch.Tensor:
-    """Pictures (F, 3, H, W) at `height` pixels: area averages, an exact undoing of `enlarge`."""
+def _reduce(pixels: np.ndarray, height: int) -> torch.Tensor:
+    """Bytes (H, W, 3) to a picture (3, h, w) in [-1, 1], `height` pixels high: area averages, an
+    exact undoing of `enlarge`."""
     from torch.nn.functional import interpolate
 
-    if height == pictures.shape[-2]:
-        return pictures
-    width = max(1, round(pictures.shape[-1] * height / pictures.shape[-2]))
-    return interpolate(pictures, (height, width), mode="area")
+    if height == len(pixels):
+        return from_bytes(pixels)
+    # in NumPy: PyTorch would take new memory for the large picture of each frame
+    large = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(127.5) - 1
+    width = max(1, round(pixels.shape[1] * height / len(pixels)))
+    return interpolate(torch.from_numpy(large)[None], (height, width), mode="area")[0]

@@ -15,6 +15,7 @@ from minivid.errors import FormatError, MediaError
 from minivid.files import FILM_SUFFIXES, check_readable, check_writable
 
 ROWS = 5  # of the strip from noise to film
+MOST_FRAMES = 4096
 LARGEST = 3  # times the short side that the networks know: sound still fits a film so large
 FROM_SOUND = {"ambience", "syllables"}  # parts that hang on the sound alone
 
@@ -277,11 +278,15 @@ def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
 
 def clip_format(preset, size: tuple[int, int] | None, seconds: float | None):
     """The format of one stretch, and the frames wanted in all (more than it: continue the film)."""
+    from minivid.decode import MOST_PIXELS
+
     width, height = size or (preset.fmt.width, preset.fmt.height)
     frames = preset.fmt.frames if seconds is None else 1 + 4 * max(
         1, round(seconds * preset.fmt.fps / 4))
-    if frames > 4096:
-        raise FormatError("A film of that length cannot be made here: keep it under some minutes.")
+    most = min(MOST_FRAMES, MOST_PIXELS // max(1, width * height))  # it is read back as a whole
+    if frames > most:
+        raise FormatError(f"A film of {width}x{height} pixels can last "
+                          f"{most // preset.fmt.fps} seconds at most here.")
     return preset.format(height, width, min(frames, preset.fmt.frames)), frames
 
 

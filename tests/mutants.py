@@ -164,7 +164,7 @@ SEEDS = {  # what holds a seed, the seed that is there, and two others
               ("manual_seed({})", 5, 51, 52), ("prompts, {})", 70, 170, 270),
               (":8], {}, fmt", 80, 180, 280), ("told, {})", 90, 190, 290)],
     SOUND: [("manual_seed({})", 7, 31, 32), ("seed={}", 0, 1, 2), ("seed={}", 3, 4, 5),
-            ("[{}], (), fmt", 0, 1, 2)],
+            ('seeds\\": [{}]', 0, 1, 2)],  # as JSON has it
 }
 HARMLESS = {f"nothing is changed in {lesson[7:9]}": (lesson, []) for lesson in SEEDS} | {
     f"other seeds in {lesson[7:9]} ({s})": (lesson, [

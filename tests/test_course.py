@@ -7,6 +7,7 @@ import re
 import weakref
 from pathlib import Path
 
+import mutants
 import nbformat
 import pytest
 import torch
@@ -154,3 +155,11 @@ def test_a_class_shares_a_gpu(monkeypatch):
         monkeypatch.setenv("MINIVID_GPU_FRACTION", wrong)
         with pytest.raises(MinividError, match=f"0.25, not '{wrong}'"):
             presets.best_device()
+
+
+def test_what_mutants_change_still_stands_where_they_look_for_it():
+    for name, (lesson, changes) in (mutants.FAULTS | mutants.HARMLESS).items():
+        assert (mutants.ROOT / lesson).is_file()
+        for file, old, new in changes:
+            assert old in (mutants.ROOT / file).read_text(encoding="utf-8"), (name, old)
+            assert old != new, name

@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -382,9 +384,35 @@ def test_sounds_are_cut_or_filled_up():
 
 def test_a_film_too_large_for_the_memory_is_refused(tmp_path, monkeypatch):
     path = media.write_film(tmp_path / "film.mp4", torch.zeros(3, 5, 24, 24), 8)
-    monkeypatch.setattr(decode, "MOST_PIXELS", 4 * 264 * 264)
+    monkeypatch.setattr(decode, "MOST_PIXELS", 5 * 24 * 24)
+    assert decode.read_film(path)[0].shape == (1, 3, 5, 24, 24)  # counted as it is kept
+    monkeypatch.setattr(decode, "MOST_PIXELS", 4 * 24 * 24)
     with pytest.raises(MediaError, match="film.mp4 is too large"):
         decode.read_film(path)
+
+
+LONG = """
+import torch
+from minivid import decode, media
+
+def held():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
+
+media.write_film("long.mp4", torch.zeros(3, 401, 48, 48), 8)
+before = held()
+film = decode.read_film("long.mp4")[0]
+assert film.shape == (1, 3, 401, 48, 48)
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux")
+def test_to_read_a_long_film_takes_little_memory(tmp_path):
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    run = subprocess.run([sys.executable, "-c", LONG], cwd=tmp_path, capture_output=True, text=True,
+                         env={**os.environ, "PYTHONPATH": root})
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) < 100  # MiB; as it is stored, enlarged, it has 380 of float32
 
 
 def test_a_playlist_or_a_program_is_no_film_and_no_picture(tmp_path, monkeypatch):
