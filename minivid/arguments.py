@@ -142,7 +142,8 @@ def train_flags(add) -> None:
 
 def evaluate_flags(add) -> None:
     """Those of `minivid evaluate`, given to argparse's `add_argument`."""
-    add("--prompts", type=count, default=100, metavar="N", help="how many prompts (default: 100)")
+    add("--prompts", type=count, default=100, metavar="N", help="how many prompts for each "
+        "row of the table (default: 100)")
     add("--seeds", type=count, default=1, metavar="K", help="how many films of each (default: 1)")
     add("--record", action="store_true", help="enter the scores beside the transformer's "
         "checkpoint")
@@ -163,7 +164,8 @@ def bench_flags(add) -> None:
 
 def app_flags(add) -> None:
     """Those of `minivid app`."""
-    add("--port", type=count, default=8866, help="(default: 8866)")
+    add("--port", type=count, default=8866, help="where it is served, for the address in the "
+        "browser (default: 8866)")
     add("--sessions", type=count, default=4, help="how many may use it at once; each takes about "
         "1 GB of memory (default: 4)")
     add("--address", default="127.0.0.1", help="of which network it is served: 0.0.0.0 for a "

@@ -154,7 +154,7 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
     usual = {"n": max(2, prompts), "seeds": which, "fmt": machine.preset.fmt, "tick": tick}
     scores = {"preset": machine.preset.name, "of": of, "asked": [prompts, seeds], "groups": {}}
     scores = noted(notes, scores) or scores
-    for name, special in rows(machine, max(BATCH, prompts // 5)).items():
+    for name, special in rows(machine).items():
         if name not in scores["groups"]:
             scores["groups"][name] = without_nan(group(machine, **usual | special))
             write_down(notes, scores)
@@ -167,8 +167,8 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
     return scores | {"peak_memory_bytes": cost.peak_memory(machine.device)}
 
 
-def rows(machine: Machine, few: int) -> dict[str, dict]:
-    """What is asked in each row of the table, as arguments of `group`; of some rows only few."""
+def rows(machine: Machine) -> dict[str, dict]:
+    """What is asked in each row of the table, as arguments of `group`."""
     preset, fmt = machine.preset, machine.preset.fmt
     alone, lasting = Knobs(cast="one"), Knobs(cast="one", actions=g.LASTING)
     behind = Knobs(cast="one", actions=(g.ACTIONS[g.PASSES],))
@@ -183,10 +183,10 @@ def rows(machine: Machine, few: int) -> dict[str, dict]:
             {"knobs": alone, "fmt": replace(fmt, height=height, width=width)}
         for height, width in preset.held_out
     } | {
-        "held-out phrasings": {"knobs": Knobs(cast="one", phrasings="held out"), "n": few},
+        "held-out phrasings": {"knobs": Knobs(cast="one", phrasings="held out")},
         "behind a wall, unnamed": {"knobs": behind, "tell": unnamed},
-        "from a picture": {"knobs": alone, "n": few, "begin": 1},
-        "continued": {"knobs": alone, "n": few, "begin": continued},
+        "from a picture": {"knobs": alone, "begin": 1},
+        "continued": {"knobs": alone, "begin": continued},
         "actions that last": {"knobs": lasting},
         "actions that last, thrice as long":
             {"knobs": lasting, "fmt": replace(fmt, frames=3 * (fmt.frames - 1) + 1),

@@ -152,6 +152,12 @@ VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
 # ---------------------------------------------------------------- understanding it
 
 NEAR = 0.75  # how alike two words are, of 1, where one may be a slip for the other
+MEANT = {"bike": "bicycle", "kitten": "cat", "sphere": "ball", "square": "box",
+         "cube": "box", "head": "face", "jumps": "bounces", "jumping": "bouncing",
+         "hops": "bounces", "hopping": "bouncing", "walks": "moves", "walking": "moving",
+         "runs": "moves", "running": "moving", "flies": "moves", "flying": "moving",
+         "violet": "purple", "big": "large", "tiny": "small", "fast": "quickly", "dark": "night"}
+ENDINGS = ("s", "es", "ed", "ing", "y")
 _FILLERS = {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}
 _VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
 
@@ -166,8 +172,7 @@ def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
     words = re.findall(r"[^\W_]+", prompt.lower())  # letters of any script, and digits
     known = [w for w in words if w in vocabulary]
     telling = [w for w in vocabulary if w not in _FILLERS]
-    unknown = {w: difflib.get_close_matches(w, telling, n=2, cutoff=NEAR)
-               for w in words if w not in vocabulary}
+    unknown = {w: meant_by(w, telling) for w in words if w not in vocabulary}
     if not prompt.strip():
         raise PromptError('The prompt is empty. Try: "a cat riding a bicycle in the rain".')
     if not set(known) - _FILLERS:
@@ -178,6 +183,15 @@ def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
             f"{', '.join(SHAPES)}; {', '.join(COLOURS)}; {', '.join(ACTIONS)}; {', '.join(PLACES)}."
         )
     return known, unknown
+
+
+def meant_by(word: str, known: list[str]) -> list[str]:
+    """The known words that may be meant by one that is not, two at most: one of the same meaning,
+    or with another ending (raining), or of the same letters (bycicle), or of most of them."""
+    like = [MEANT[word]] if MEANT.get(word) in known else \
+        [k for k in known if word.startswith(k) and word[len(k):] in ENDINGS] or \
+        [k for k in known if sorted(k) == sorted(word)]
+    return like[:2] or difflib.get_close_matches(word, known, n=2, cutoff=NEAR)
 
 
 def _first(words: list[str], among: tuple[str, ...]) -> str | None:

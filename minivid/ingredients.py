@@ -81,7 +81,7 @@ def held_out_loss(model, link: Link, pool: Pool, device) -> float:
                                     noise)) for t in LEVELS)
 
 
-def compare(steps: int = 150, seeds: int = 3, preset: str | None = None,
+def compare(steps: int = 400, seeds: int = 3, preset: str | None = None,
             say: Callable[[str], None] = print) -> list[dict]:
     """Train without each ingredient in turn: rows of ingredient, seed, loss and seconds."""
     device = best_device()

@@ -23,12 +23,11 @@ def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
     for module, name in ((batches, "generate"), (evaluate, "extend")):
         # mud takes few steps
         monkeypatch.setattr(module, name, partial(getattr(module, name), steps=2))
-    for name in ("BATCH", "TIMES"):
-        monkeypatch.setattr(evaluate, name, 2)  # as few films in the smaller rows
+    monkeypatch.setattr(evaluate, "TIMES", 2)
     ticks = []
     scores = evaluate.evaluate(machine, prompts=2, seeds=1, tick=ticks.append)
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
-    assert sum(ticks) == 2 * (len(evaluate.rows(machine, 2)) + len(evaluate.harmony.rows()) + 1)
+    assert sum(ticks) == 2 * (len(evaluate.rows(machine)) + len(evaluate.harmony.rows()) + 1)
     text = evaluate.table(scores)
     for name in ("seen, two actors", "never-seen triples", "aspect 48x24", evaluate.ARTICLE):
         assert name in text
@@ -105,8 +104,8 @@ def test_an_evaluation_that_is_broken_off_goes_on_where_it_was(machine, monkeypa
         measured.append(group(*args, **options))
         return measured[-1]
 
-    some = dict(list(evaluate.rows(machine, 2).items())[:4])
-    monkeypatch.setattr(evaluate, "rows", lambda machine, few: some)
+    some = dict(list(evaluate.rows(machine).items())[:4])
+    monkeypatch.setattr(evaluate, "rows", lambda machine: some)
     faces = {"faces": evaluate.harmony.rows()["faces"]}
     monkeypatch.setattr(evaluate.harmony, "rows", lambda: faces)
     monkeypatch.setattr(evaluate, "group", until_two)

@@ -80,12 +80,18 @@ def test_unknown_words_are_named_with_their_neighbours():
 @pytest.mark.parametrize("typed, meant", [line.split() for line in (
     "bal ball", "bicylce bicycle", "trinagle triangle", "balls ball", "boxes box", "cats cat",
     "stars star", "faces face", "rings ring", "triangles triangle", "bounce bounces",
-    "slow slowly", "bleu blue", "gren green", "snwo snow", "pruple purple", "sayz says")])
+    "slow slowly", "bleu blue", "gren green", "snwo snow", "pruple purple", "sayz says",
+    "bycicle bicycle", "raining rain", "snowing snow", "bike bicycle", "jumps bounces",
+    "big large", "kitten cat")])
 def test_the_word_that_was_meant_is_the_nearest(typed, meant):
     assert g.words_of(f"a red {typed}")[1][typed][0] == meant
 
 
-@pytest.mark.parametrize("word", "dragon moon house dog bird tree car jumps white big hat".split())
+def test_what_is_meant_by_other_words_is_known():
+    assert set(g.MEANT.values()) <= set(g.VOCABULARY) and not set(g.MEANT) & set(g.VOCABULARY)
+
+
+@pytest.mark.parametrize("word", "dragon moon house dog bird tree car white hat".split())
 def test_no_word_is_named_where_none_is_near(word):
     assert g.words_of(f"a red {word}")[1] == {word: []}
 
