@@ -57,7 +57,8 @@ def load(path: str | Path, kind: str | None = None) -> tuple[dict[str, torch.Ten
         meta = json.loads(header.get("minivid", "{}"))
     except json.JSONDecodeError as problem:
         raise CheckpointError(f"{path} has a damaged header. {again}") from problem
-    if meta.get("format") != "minivid":
+    if not isinstance(meta, dict) or meta.get("format") != "minivid" \
+            or not {"kind", "checksum"} <= meta.keys():
         raise CheckpointError(f"{path} was not written by minivid, which reads only its own files.")
     if kind is not None and meta["kind"] != kind:
         raise CheckpointError(f"{path} holds a {meta['kind']}, but a {kind} is needed here.")
@@ -90,10 +91,18 @@ def shipped_dir() -> Path:
 
 
 def manifest() -> dict[str, dict]:
-    """What is known of each shipped checkpoint: {"transformer-laptop": {"file": ..., ...}, ...}."""
+    """What is known of each shipped checkpoint: {"transformer-laptop": {"file": ..., ...}, ...}.
+
+    Raises CheckpointError where there is none, or it says something else.
+    """
     path = data_dir() / "checkpoints" / MANIFEST
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(entries, dict) and all(
+                isinstance(entry, dict) and {"file", "sha256"} <= entry.keys()
+                for entry in entries.values())):
+            raise ValueError("it is no list of checkpoints")
+        return entries
     except FileNotFoundError as problem:
         raise CheckpointError(
             f"There is no manifest at {path}. MINIVID_DATA must name a folder that has "

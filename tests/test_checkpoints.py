@@ -126,6 +126,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("text", ["[]", "null", "3", '{"text-laptop": {}}', '{"a": []}', "{"])
+def test_a_manifest_that_is_none_gets_a_clear_error(data, text):
+    (data / "manifest.json").write_text(text)
+    for ask in (checkpoints.manifest, checkpoints.verify_manifest,
+                lambda: checkpoints.find("text", "laptop")):
+        with pytest.raises(CheckpointError, match="Restore it with"):
+            ask()
+
+
+@pytest.mark.parametrize("header", ["[]", "null", '{"format": "minivid", "checksum": ""}'])
+def test_a_header_that_says_nothing_gets_a_clear_error(tmp_path, header):
+    save_file(some_tensors(), tmp_path / "x.safetensors", {"minivid": header})
+    with pytest.raises(CheckpointError, match="not written by minivid"):
+        checkpoints.load(tmp_path / "x.safetensors", "text")
+
+
 def test_the_manifest_knows_its_files(data):
     path = data / "text-laptop.safetensors"
     checkpoints.save(path, some_tensors(), {"kind": "text"})
