@@ -388,18 +388,22 @@ def draw_cat(d, cx, cy, r, colour, sky):
         draw_ball(d, cx + side * 0.4 * r, cy + 0.1 * r, 0.18 * r, sky, sky)
 
 
-def pillow_film(draw, colour, place, path):
-    """path(second) -> x, y, radius in 48ths: drawn by Pillow four times larger, and reduced."""
+def pillow(place, paint):
+    """paint(draw, second) draws each frame by Pillow, four times larger; then it is reduced."""
     frames = []
     for frame in range(17):
-        x, y, r = (4 * v for v in path(frame / 8))
         image = Image.new("RGB", (192, 192), place["sky"])
         d = ImageDraw.Draw(image)
         d.rectangle((0, 180, 192, 192), fill=place["ground"])
-        draw(d, x, y, r, colour, place["sky"])
+        paint(d, frame / 8)
         small = image.resize((48, 48), Image.Resampling.BOX)
         frames.append(torch.from_numpy(np.array(small)))
     return torch.stack(frames).permute(3, 0, 1, 2)[None] / 127.5 - 1
+
+
+def pillow_film(draw, colour, place, path):
+    """path(second) -> x, y, radius in 48ths"""
+    return pillow(place, lambda d, t: draw(d, *(4 * v for v in path(t)), colour, place["sky"]))
 
 
 def fall(t):  # parabolas of 0.9 s between hits at 0.3, 1.2, ...
@@ -435,6 +439,44 @@ def test_films_drawn_by_another_hand_are_read(draw, colour, place, path, actor):
     at = reading.position[0, 0]
     assert float(at[1]) == pytest.approx(x / 48 - 0.5, abs=0.03)
     assert float(at[0]) == pytest.approx(y / 48 - 0.5, abs=0.03)
+
+
+RAIN = {"sky": (118, 129, 144), "ground": (84, 92, 88)}
+
+
+def cat_on_a_bicycle(d, t):
+    for n in range(12):  # drops
+        top = (n * 61 + 300 * t) % 192
+        d.line((16 * n + 5, top, 16 * n + 5, top + 18), fill=(190, 190, 190), width=4)
+    x, top = 4 * (13 + 10 * t), 4 * 19  # of the saddle
+    for side in (-1, 1):
+        hub = x + side * 25, top + 21
+        draw_ball(d, *hub, 17.5, (34, 34, 40), None)
+        draw_ball(d, *hub, 8.5, RAIN["sky"], None)
+        d.line((x, top, *hub), fill=(34, 34, 40), width=8)
+    draw_cat(d, x, top - 32, 32, (148, 54, 180), RAIN["sky"])
+
+
+def ball_behind_a_wall(d, t):
+    draw_ball(d, 4 * min(6.7 + 18.5 * t, 41.3), 4 * 24, 4 * 6.6, (50, 205, 215), None)
+    d.rectangle((4 * 13.5, 0, 4 * 34.5 - 1, 192), fill=(150, 104, 78))
+
+
+def ball_and_box(d, t):
+    draw_ball(d, 4 * 12, 4 * (35 - 12 * t), 4 * 6.5, (225, 45, 45), None)
+    draw_box(d, 4 * 36, 4 * 26, 4 * 6, (45, 85, 225), None)
+
+
+@pytest.mark.parametrize("place, paint, told", [
+    (RAIN, cat_on_a_bicycle, "a purple cat rides a bicycle in the rain"),
+    (DAY, ball_behind_a_wall, "a cyan ball passes behind a wall by day"),
+    (DAY, ball_and_box, "a red ball moves up and a blue box stands still by day")])
+def test_scenes_drawn_by_another_hand_are_read(place, paint, told):
+    (reading,) = read(pillow(place, paint))
+    assert score([reading], [told]).together == [True], reading
+    for other in ("a red cat rides a bicycle in the rain", "a cyan box passes behind a wall by day",
+                  "a blue ball moves up and a red box stands still by day"):
+        assert score([reading], [other]).together == [False]
 
 
 def draw_shard(d, cx, cy, r, colour, sky):
