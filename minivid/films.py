@@ -4,10 +4,8 @@ import argparse
 import gc
 import math
 import os
-import re
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from minivid.arguments import note
@@ -15,31 +13,26 @@ from minivid.errors import FormatError, MediaError
 from minivid.files import FILM_SUFFIXES, check_readable, check_writable
 
 ROWS = 5  # of the strip from noise to film
-MOST_FRAMES = 4096
+MOST_FRAMES = 4096  # of the longest film
 LARGEST = 3  # times the short side that the networks know: sound still fits a film so large
-FROM_SOUND = {"ambience", "syllables"}  # parts that hang on the sound alone
 
 
 def make(args: argparse.Namespace) -> int:
     """`minivid make`: one film, what the verifier reads in it, and what it took."""
     output = args.output or free_name()
-    for path, suffixes in ((output, FILM_SUFFIXES), (args.strip, (".png",))):
-        if path is not None:
-            check_output(path, suffixes, args.force)
+    check_outputs(args, output)
     check_given(args, output)
-    if args.strip is not None and args.strip.resolve() == output.resolve():
-        raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
     gc.disable()  # what is imported stays: to look for garbage in it takes a quarter of a second
-    from minivid import cost, generate, grammar, media
+    from minivid import advice, generate, grammar
     gc.enable()
 
     grammar.words_of(args.prompt)  # one that says nothing is an error at once
     machine = generate.Machine.load(args.preset)
     vocabulary = machine.link.config.vocabulary
-    for remark in remarks(args.prompt, vocabulary):
+    for remark in advice.remarks(args.prompt, vocabulary):
         note(remark)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
-    if remark := unlike_those_learnt_from(machine.preset, fmt):
+    if remark := advice.unlike_those_learnt_from(machine.preset, fmt):
         note(remark)
     over = grammar.fleeting(args.prompt) if frames > fmt.frames else []
     if over:
@@ -48,6 +41,25 @@ def make(args: argparse.Namespace) -> int:
     given, fmt = what_is_given(args, machine, fmt, frames)
     if args.video_from is not None:
         frames = fmt.frames  # as long as what there is to make the sound for
+    clip, bill, moments = filmed(args, machine, fmt, frames, given)
+    write(output, clip, fmt, args.seed)
+    if args.strip is not None:
+        strip_of(machine, moments, fmt, args.prompt).save(args.strip)
+        print(f"wrote {args.strip}: the way from noise to film")
+    say_what_is_in(output, clip, args, fmt.sample_rate, over)
+    if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
+        print(f"    but for what was passed over: {', '.join(unknown)}")
+        if any(unknown.values()):
+            nearer = advice.corrected(args.prompt, unknown)
+            print(f"    try: minivid make {shlex.quote(nearer)}")
+    print(f"it took {bill.words()}")
+    return 0
+
+
+def filmed(args: argparse.Namespace, machine, fmt, frames: int, given: dict) -> tuple:
+    """The clip, the bill of what it took, and the moments on its way out of noise."""
+    from minivid import cost, generate
+
     options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
                if value is not None}
     moments = []
@@ -63,26 +75,24 @@ def make(args: argparse.Namespace) -> int:
         return generate.extend(machine, clip, frames, args.seed, **options) \
             if frames > fmt.frames else clip
 
-    clip, bill = cost.measure(run, machine.device)
-    sounds = clip.audio is not None and output.suffix.lower() == ".mp4"
-    if clip.audio is not None and not sounds:
-        note(f"only .mp4 holds sound: it is left out of {output}")
-    media.write_film(output, clip.video, clip.fps, clip.audio if sounds else None, fmt.sample_rate)
-    length = (clip.video.shape[2] - 1) / clip.fps
-    factor = media.film_factor(fmt.height, fmt.width) if output.suffix.lower() == ".mp4" else 1
-    print(f"wrote {output}: {fmt.width}x{fmt.height} pixels, {clip.video.shape[2]} frames, "
-          f"{cost.in_seconds(length)}, seed {args.seed}"
+    return *cost.measure(run, machine.device), moments
+
+
+def write(path: Path, clip, fmt, seed: int) -> None:
+    """Write the film, with its sound if the file can hold it, and say what was written."""
+    from minivid import cost, media
+
+    holds_sound = path.suffix.lower() == ".mp4"
+    if clip.audio is not None and not holds_sound:
+        note(f"only .mp4 holds sound: it is left out of {path}")
+    media.write_film(path, clip.video, clip.fps, clip.audio if holds_sound else None,
+                     fmt.sample_rate)
+    frames, factor = clip.video.shape[2], 1
+    if holds_sound:
+        factor = media.film_factor(fmt.height, fmt.width)
+    print(f"wrote {path}: {fmt.width}x{fmt.height} pixels, {frames} frames, "
+          f"{cost.in_seconds((frames - 1) / clip.fps)}, seed {seed}"
           + f" (enlarged to {factor * fmt.width}x{factor * fmt.height})" * (factor > 1))
-    if args.strip is not None:
-        strip_of(machine, moments, fmt, args.prompt).save(args.strip)
-        print(f"wrote {args.strip}: the way from noise to film")
-    say_what_is_in(output, clip, args, fmt.sample_rate, over)
-    if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
-        print(f"    but for what was passed over: {', '.join(unknown)}")
-        if any(unknown.values()):
-            print(f"    try: minivid make {shlex.quote(corrected(args.prompt, unknown))}")
-    print(f"it took {bill.words()}")
-    return 0
 
 
 def check_given(args: argparse.Namespace, output: Path) -> None:
@@ -117,6 +127,7 @@ def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[list, list]:
 def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: list[str]) -> None:
     """Print what is read and heard in the film that was written, and what may make it better;
     `over`: what is asked that does not last as long."""
+    from minivid.advice import what_may_help
     from minivid.verify import report
 
     seen, heard = what_is_in(path, clip, args.prompt, rate)
@@ -124,33 +135,8 @@ def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: 
     if heard:
         print("what it hears:", report(heard), sep="\n")
     wrong = ({part.name for part in parts if not part.right} for parts in (seen, heard))
-    if hint := advice(args, *wrong, over):
+    if hint := what_may_help(args, *wrong, over):
         print(f"    not as asked; {hint}")
-
-
-def advice(args: argparse.Namespace, seen: set[str], heard: set[str], over: list[str]) -> str:
-    """What may help a film in which these parts are wrong, "" where there are none; `over`: what
-    is asked that does not last as long."""
-    from minivid import grammar
-
-    given = seen if args.video_from else heard & FROM_SOUND if args.audio_from else set()
-    if not seen | heard:
-        return ""
-    if seen | heard == given:
-        return f"what is wrong lies in {args.video_from or args.audio_from}, as it was made to fit"
-    hint = "other noise may do better: give another --seed"
-    if grammar.unpaired(args.prompt) and seen:
-        hint = "what two actors never do, no --seed may bring"
-    if over and seen:
-        hint += ", or fewer --seconds"
-    if args.picture and seen:
-        hint += f"; or the picture may not suit the {'action' if 'action' in seen else 'sentence'}"
-    if args.video_from and seen:
-        hint += "; or the film may not suit the sentence"
-    if args.audio_from and heard:
-        hint += "; or the sound may not suit the sentence" + (
-            ", in which another colour has another note" if "pitch" in heard else "")
-    return hint
 
 
 def what_is_given(args, machine, fmt, frames: int) -> tuple[dict, object]:
@@ -209,55 +195,6 @@ def own_size(preset, fmt, video):
     return preset.format(*nearest, fmt.frames)
 
 
-def remarks(prompt: str, vocabulary: tuple[str, ...]) -> Iterator[str]:
-    """What of a prompt is passed over or not checked, and why, where the networks know the words
-    of `vocabulary`; raises PromptError as `words_of`."""
-    from minivid import grammar, text
-
-    known, unknown = grammar.words_of(prompt, vocabulary)
-    for word, near in unknown.items():
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        whose = "these networks were taught" if word in grammar.VOCABULARY else "of this world"
-        yield f"{word!r} is not a word {whose} and is passed over{hint}"
-    if grammar.crowded(prompt):
-        yield "only two actors fit into a film: the third and later ones are not checked"
-    elif spare := grammar.left_over(prompt):
-        yield f"fits nowhere and is not checked: {', '.join(map(repr, spare))} ({why(spare)})"
-    if alone := grammar.unpaired(prompt):
-        yield ("never learnt of two actors, so it may not come right: "
-               f"{', '.join(map(repr, alone))} (what two do: {', '.join(grammar.PAIRED)})")
-    if late := known[text.LENGTH:]:
-        yield f"a sentence has {text.LENGTH} words at most; passed over: {' '.join(late)}"
-
-
-def corrected(prompt: str, unknown: dict[str, list[str]]) -> str:
-    """The prompt with the nearest known word in the place of each that is unknown, if there is
-    one."""
-    nearest = {word: near[0] for word, near in unknown.items() if near}
-    return re.sub(r"[\w'-]+", lambda m: nearest.get(m[0].lower(), m[0]), prompt)
-
-
-def unlike_those_learnt_from(preset, fmt) -> str:
-    """What to expect of a film whose size is far from all that the networks know, "" of others."""
-    long = max(max(aspect) / min(aspect) for aspect in preset.aspects)
-    if fmt.side == preset.fmt.side and max(fmt.height, fmt.width) <= long * fmt.side:
-        return ""
-    return (f"the networks learnt from films whose short side is {preset.fmt.side} pixels, the "
-            f"long one up to {round(long * preset.fmt.side)}: others may not come right")
-
-
-def why(spare: list[str]) -> str:
-    """Why there is no place for words in a sentence."""
-    from minivid import grammar
-
-    spoken = set(spare) & set(grammar.SYLLABLES)
-    reasons = ["only a face says syllables, two or three"] if spoken else []
-    if set(spare) - spoken:
-        reasons.append("an actor has one shape, colour and action, 'and' stands between two; sizes "
-                       "and speeds go with some actions only")
-    return "; ".join(reasons)
-
-
 def free_name(folder: str | Path = ".") -> Path:
     """film.mp4, or film-2.mp4, film-3.mp4, ... where that is taken."""
     path, number = Path(folder) / "film.mp4", 1
@@ -265,6 +202,15 @@ def free_name(folder: str | Path = ".") -> Path:
         number += 1
         path = Path(folder) / f"film-{number}.mp4"
     return path
+
+
+def check_outputs(args: argparse.Namespace, output: Path) -> None:
+    """Raise MediaError before any work is done for names that would fail after it."""
+    for path, suffixes in ((output, FILM_SUFFIXES), (args.strip, (".png",))):
+        if path is not None:
+            check_output(path, suffixes, args.force)
+    if args.strip is not None and args.strip.resolve() == output.resolve():
+        raise MediaError(f"Film and strip cannot both be {output}. Name the strip otherwise.")
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:

@@ -152,12 +152,14 @@ VOCABULARY = tuple(sorted(set(re.sub(r"\{\w+\}", "", _EVERYTHING).split())))
 # ---------------------------------------------------------------- understanding it
 
 NEAR = 0.75  # how alike two words are, of 1, where one may be a slip for the other
-MEANT = {"bike": "bicycle", "kitten": "cat", "sphere": "ball", "square": "box",
-         "cube": "box", "head": "face", "jumps": "bounces", "jumping": "bouncing",
-         "hops": "bounces", "hopping": "bouncing", "walks": "moves", "walking": "moving",
-         "runs": "moves", "running": "moving", "flies": "moves", "flying": "moving",
-         "violet": "purple", "big": "large", "tiny": "small", "fast": "quickly", "dark": "night"}
-ENDINGS = ("s", "es", "ed", "ing", "y")
+MEANT = {  # words of others: ours
+    "bike": "bicycle", "kitten": "cat", "sphere": "ball", "square": "box",
+    "cube": "box", "head": "face", "jumps": "bounces", "jumping": "bouncing", "hops": "bounces",
+    "hopping": "bouncing", "walks": "moves", "walking": "moving", "runs": "moves",
+    "running": "moving", "flies": "moves", "flying": "moving", "violet": "purple",
+    "big": "large", "tiny": "small", "fast": "quickly", "dark": "night",
+}
+ENDINGS = ("s", "es", "ed", "ing", "y")  # that may follow a word of ours
 _FILLERS = {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}
 _VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
 
@@ -188,10 +190,10 @@ def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
 def meant_by(word: str, known: list[str]) -> list[str]:
     """The known words that may be meant by one that is not, two at most: one of the same meaning,
     or with another ending (raining), or of the same letters (bycicle), or of most of them."""
-    like = [MEANT[word]] if MEANT.get(word) in known else \
-        [k for k in known if word.startswith(k) and word[len(k):] in ENDINGS] or \
-        [k for k in known if sorted(k) == sorted(word)]
-    return like[:2] or difflib.get_close_matches(word, known, n=2, cutoff=NEAR)
+    return ([k for k in known if k == MEANT.get(word)]
+            or [k for k in known if word.startswith(k) and word[len(k):] in ENDINGS]
+            or [k for k in known if sorted(k) == sorted(word)]
+            or difflib.get_close_matches(word, known, n=2, cutoff=NEAR))[:2]
 
 
 def _first(words: list[str], among: tuple[str, ...]) -> str | None:

@@ -6,7 +6,7 @@ from html import escape
 
 import ipywidgets as w
 
-from . import films
+from . import advice
 from . import grammar as g
 from .errors import PromptError
 
@@ -61,7 +61,7 @@ class Sentence(w.VBox):
         is too long."""
         if len(self.text) > MOST_LETTERS:
             raise PromptError(f"A sentence has {MOST_LETTERS} letters at most here.")
-        return list(films.remarks(self.text, self.vocabulary))
+        return list(advice.remarks(self.text, self.vocabulary))
 
     def remark(self) -> None:
         """Mark what is not understood, with the nearest known words."""

@@ -19,6 +19,7 @@ from PIL import Image
 from tiny import empty_data, hardly_trained
 
 from minivid import (
+    advice,
     bench,
     checkpoints,
     cli,
@@ -219,10 +220,10 @@ def test_make_says_what_is_unlike_all_that_was_learnt_from(here, capsys):
 
 def test_words_are_those_that_the_networks_were_taught():
     vocabulary = tuple(word for word in grammar.VOCABULARY if word not in ("face", "says"))
-    said = list(films.remarks("a red face sayz", vocabulary))
+    said = list(advice.remarks("a red face sayz", vocabulary))
     assert said[0].startswith("'face' is not a word these networks were taught")
     assert said[1].startswith("'sayz' is not a word of this world") and "says" not in said[1]
-    assert "says" in " ".join(films.remarks("a red face sayz", grammar.VOCABULARY))
+    assert "says" in " ".join(advice.remarks("a red face sayz", grammar.VOCABULARY))
 
 
 def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, monkeypatch):
@@ -253,9 +254,9 @@ def test_make_says_what_may_help(given, seen, heard, says):
     args = argparse.Namespace(**{"prompt": "a ball", "picture": None, "video_from": None,
                                  "audio_from": None} | given)
     told = [{name} - {""} for name in (seen, heard)]
-    hint = films.advice(args, *told, [])
+    hint = advice.what_may_help(args, *told, [])
     assert hint.endswith(says) and bool(hint) == bool(says)
-    shorter = films.advice(args, *told, ["moves up"])
+    shorter = advice.what_may_help(args, *told, ["moves up"])
     assert ("--seconds" in shorter) == ("--seed" in hint and bool(seen))
 
 

@@ -281,6 +281,6 @@ def test_every_preset_can_make_what_its_panel_offers():
 
 
 def test_a_long_essay_is_refused_before_it_is_read(panel, monkeypatch):
-    monkeypatch.setattr(playground.films, "remarks", lambda *a: 1 / 0)
+    monkeypatch.setattr("minivid.advice.remarks", lambda *a: 1 / 0)
     panel.sentence.field.value = "unheard " * 10_000
     assert "300 letters" in panel.sentence.remarks.value

@@ -24,7 +24,7 @@ FLOORS = [floor.split() for floor in (
     "grammar dice paint layers muon cost media checkpoints distributed claims steady",
     "acting speech sounds flow text autoencoder audio tokens motion pixels shapes fit page reset "
     "linear decode",
-    "forms world guidance transformer convnet sampling track hear pictures estimate",
+    "forms world guidance transformer convnet sampling track hear pictures estimate advice",
     "train presets leftover show moving frames pairing album squeeze wall folded slices",
     "pool verify chooser budget beginning",
     "compression course variety sync probe",
