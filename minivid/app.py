@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.web import HTTPError
 from traitlets import Int
 from voila.app import Voila
+
+from .errors import MinividError
 
 PAGE = """{% extends "voila/templates/lab/index.html.j2" %}
 {# what would be fetched from elsewhere is not: everything here works without a network #}
@@ -53,11 +56,25 @@ class FewSessions(AsyncMappingKernelManager):
 def options(port: int, sessions: int, address: str, browser: bool) -> list[str]:
     """Voilà's settings."""
     return [f"--port={port}", f"--Voila.ip={address}", f"--FewSessions.most={sessions}",
+            "--Voila.port_retries=0", "--Voila.log_level=WARN",
             "--VoilaConfiguration.template=minivid",
             "--VoilaConfiguration.multi_kernel_manager_class=minivid.app.FewSessions",
             f"--MappingKernelManager.cull_idle_timeout={IDLE}",
             "--MappingKernelManager.cull_interval=60", "--MappingKernelManager.cull_connected=True",
             *([] if browser else ["--no-browser"])]
+
+
+def check_free(port: int, address: str) -> None:
+    """Raise MinividError where nobody can listen at that port, another program perhaps being
+    there already."""
+    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(kind, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != "nt")
+            trial.bind((address, port))
+    except OSError as problem:
+        raise MinividError(f"Cannot listen at port {port} of {address} ({problem.strerror}). "
+                           "Choose another with --port.") from None
 
 
 def serve(port: int = 8866, sessions: int = 4, address: str = "127.0.0.1",

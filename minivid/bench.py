@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -25,13 +26,20 @@ from .world import Knobs, film
 BATCH = 16
 
 
-def bench(machine: Machine, repeats: int = 5) -> dict:
-    """Medians of `repeats` runs; FLOPs counted; shares are of the measured matmul rate."""
+def bench(machine: Machine, repeats: int = 5,
+          say: Callable[[str], None] = lambda line: None) -> dict:
+    """Medians of `repeats` runs; FLOPs counted; shares are of the matmul rate, the higher of what
+    was measured before and after."""
     device, fmt = machine.device, machine.preset.fmt
     precision = torch.bfloat16 if low_precision(device) else torch.float32
     side = 8192 if device.type == "cuda" else 1024  # large enough to keep it busy
-    rate = {"float32": cost.matmul_rate(device, torch.float32, side),
-            "training": cost.matmul_rate(device, precision, side)}
+
+    def rates() -> dict[str, float]:
+        say("matrix products")
+        return {"float32": cost.matmul_rate(device, torch.float32, side),
+                "training": cost.matmul_rate(device, precision, side)}
+
+    rate = rates()
     seeds = torch.arange(BATCH)
     clips = film(seeds, fmt, device=device)
     packing = machine.preset.packing(fmt)
@@ -62,21 +70,23 @@ def bench(machine: Machine, repeats: int = 5) -> dict:
                                            BATCH, "float32"),
                   "decode sound, a clip": (lambda: machine.to_audio(tokens, packing), BATCH,
                                            "float32")}
-    rows = {name: _row(fn, n, rate[kind], repeats, device) for name, (fn, n, kind) in parts.items()}
-    for name, step, n in _training_steps(machine):
-        name = f"training step, {name} (batch {n})"
-        rows[name] = _row(step, 1, rate["training"], repeats, device)
+    steps = ((f"training step, {name} (batch {n})", (step, 1, "training"))
+             for name, step, n in _training_steps(machine))
+    rows, kinds = {}, {}
+    for name, (fn, n, kinds[name]) in chain(parts.items(), steps):
+        say(name)
+        rows[name] = {"seconds": cost.timed(fn, repeats, device) / n,
+                      "flops": cost.count_flops(fn, device) / n}
+    again = rates()  # other work may have slowed the first
+    rate = {kind: max(rate[kind], again[kind]) for kind in rate}
+    for name, row in rows.items():
+        row["share_of_matmul"] = row["flops"] / row["seconds"] / rate[kinds[name]]
+    say("minivid make, cold")
     return {"preset": machine.preset.name, "device": str(device),
             "threads": torch.get_num_threads(),
             "matmul_flops_per_second": rate, "parts": rows,
             "cold_make_seconds": cold(machine.preset.name),
             "peak_memory_bytes": cost.peak_memory(device)}
-
-
-def _row(fn: Callable, n: int, rate: float, repeats: int, device) -> dict:
-    seconds = cost.timed(fn, repeats, device) / n
-    flops = cost.count_flops(fn, device) / n
-    return {"seconds": seconds, "flops": flops, "share_of_matmul": flops / seconds / rate}
 
 
 def _training_steps(machine: Machine):

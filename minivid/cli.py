@@ -6,6 +6,9 @@ import gc
 import json
 import os
 import platform
+import signal
+import sys
+import threading
 import time
 
 from minivid import __version__
@@ -62,7 +65,8 @@ def evaluate(args: argparse.Namespace) -> int:
     size = machine.preset.name
     notes = runs.in_progress("scores", size).with_suffix(".json")
     with tqdm(unit=" films", disable=None, leave=False) as bar:  # None: only at a terminal
-        scores = judge.evaluate(machine, args.prompts, args.seeds, bar.update, notes)
+        scores = judge.evaluate(machine, args.prompts, args.seeds, bar.update, notes,
+                                say=lambda line: bar.write(f"minivid: {line}", sys.stderr))
     print(json.dumps(scores, indent=1) if args.json else judge.table(scores))
     if args.record:
         if scores["of"] != checkpoints.digests(size):
@@ -99,7 +103,7 @@ def bench(args: argparse.Namespace) -> int:
     if args.speedrun:
         figures = stopwatch.speedrun(args.minutes, preset=args.preset, say=say)
     else:
-        figures = stopwatch.bench(Machine.load(args.preset))
+        figures = stopwatch.bench(Machine.load(args.preset), say=note)
     if args.json:
         print(json.dumps(figures, indent=1))
     elif not args.speedrun:
@@ -118,12 +122,14 @@ def doctor(args: argparse.Namespace) -> int:
 
 def app(args: argparse.Namespace) -> int:
     """`minivid app`: the playground in a browser, until it is interrupted."""
-    from minivid.app import serve
+    from minivid.app import check_free, serve
     from minivid.generate import Machine
 
     Machine.load(args.preset)  # what is missing is said here, not in each page
     if args.preset:
         os.environ["MINIVID_PRESET"] = args.preset
+    check_free(args.port, args.address)
+    print(f"The panel is at http://localhost:{args.port} (Ctrl-C ends it).", flush=True)
     if args.address not in ("127.0.0.1", "localhost", "::1"):
         print(f"Others open http://{platform.node()}:{args.port} (or this computer's address in "
               "place of its name); a firewall here has to let them.", flush=True)
@@ -178,6 +184,8 @@ def how_to_go_on(args: argparse.Namespace, begin: float) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 2 for what the user can mend, 130 if interrupted."""
     args, begin = parser().parse_args(argv), time.time()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end: as Ctrl-C
     atexit.register(gc.freeze)  # to look for garbage once more as Python ends takes half a second
     try:
         return args.run(args)

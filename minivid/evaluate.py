@@ -144,7 +144,8 @@ def make_long(machine: Machine, prompts: list[str], seed: int, fmt: ClipFormat,
 
 
 def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
-             tick: Callable[[int], None] | None = None, notes: Path | None = None) -> dict:
+             tick: Callable[[int], None] | None = None, notes: Path | None = None,
+             say: Callable[[str], None] = lambda line: None) -> dict:
     """The whole table, as plain numbers: see `table` for how it is read.
 
     What is measured is written down in the file `notes` at once, and not measured again when an
@@ -154,14 +155,19 @@ def evaluate(machine: Machine, prompts: int = 100, seeds: int = 1,
     usual = {"n": max(2, prompts), "seeds": which, "fmt": machine.preset.fmt, "tick": tick}
     scores = {"preset": machine.preset.name, "of": of, "asked": [prompts, seeds], "groups": {}}
     scores = noted(notes, scores) or scores
-    for name, special in rows(machine).items():
-        if name not in scores["groups"]:
-            scores["groups"][name] = without_nan(group(machine, **usual | special))
+    if machine.ear:
+        scores.setdefault("sound", {})
+    asked = [("groups", name, partial(group, machine, **usual | special))
+             for name, special in rows(machine).items()]
+    asked += [("sound", name, partial(harmony.row, machine, **usual | special))
+              for name, special in harmony.rows().items() if machine.ear]
+    for n, (part, name, measure) in enumerate(asked, 1):
+        done = name in scores[part]
+        say(f"{n} of {len(asked)} rows: {name}" + ", measured before" * done)
+        if not done:
+            scores[part][name] = without_nan(measure())
             write_down(notes, scores)
-    for name, special in harmony.rows().items() if machine.ear else ():
-        if name not in scores.setdefault("sound", {}):
-            scores["sound"][name] = harmony.row(machine, **usual | special)
-            write_down(notes, scores)
+    say(f"{TIMES} films of {ARTICLE!r}")
     scores["article"] = {"prompt": ARTICLE, "seeds": TIMES,
                          "together": same_prompt(machine, ARTICLE, TIMES, machine.preset.fmt, tick)}
     return scores | {"peak_memory_bytes": cost.peak_memory(machine.device)}

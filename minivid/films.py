@@ -13,7 +13,7 @@ from minivid.errors import FormatError, MediaError
 from minivid.files import FILM_SUFFIXES, check_readable, check_writable
 
 ROWS = 5  # of the strip from noise to film
-MOST_FRAMES = 4096  # of the longest film
+MOST_FRAMES, MOST_PIXELS = 4096, 25_000_000  # of a film: to read it back takes up to 80 bytes each
 LARGEST = 3  # times the short side that the networks know: sound still fits a film so large
 
 
@@ -32,9 +32,9 @@ def make(args: argparse.Namespace) -> int:
     for remark in advice.remarks(args.prompt, vocabulary):
         note(remark)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
-    if remark := advice.unlike_those_learnt_from(machine.preset, fmt):
-        note(remark)
-    over = grammar.fleeting(args.prompt) if frames > fmt.frames else []
+    if unlike := advice.unlike_those_learnt_from(machine.preset, fmt):
+        note(unlike)
+    over = advice.fleeting(args.prompt) if frames > fmt.frames else []
     if over:
         note(f"beyond {fmt.seconds:g} seconds {' and '.join(map(repr, over))} may not come right "
              f"(what lasts: {', '.join(grammar.LASTING)})")
@@ -46,9 +46,9 @@ def make(args: argparse.Namespace) -> int:
     if args.strip is not None:
         strip_of(machine, moments, fmt, args.prompt).save(args.strip)
         print(f"wrote {args.strip}: the way from noise to film")
-    say_what_is_in(output, clip, args, fmt.sample_rate, over)
+    say_what_is_in(output, clip, args, fmt.sample_rate, over, unlike)
     if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
-        print(f"    but for what was passed over: {', '.join(unknown)}")
+        print(f"    passed over: {', '.join(unknown)}")
         if any(unknown.values()):
             nearer = advice.corrected(args.prompt, unknown)
             print(f"    try: minivid make {shlex.quote(nearer)}")
@@ -62,18 +62,24 @@ def filmed(args: argparse.Namespace, machine, fmt, frames: int, given: dict) -> 
 
     options = {name: value for name, value in (("steps", args.steps), ("guidance", args.guidance))
                if value is not None}
-    moments = []
+    moments, begun = [], 0
+    stretches = 1 + math.ceil((frames - fmt.frames) / generate.fresh_frames(fmt))
 
-    def on_step(n, step):
+    def keep(n, step):
         moments.append(step)
+        tell(n, step)
+
+    def tell(n, step):
+        nonlocal begun
+        begun += n == 0
         if sys.stderr.isatty():
-            print(f"\rstep {n}", end="\r", file=sys.stderr, flush=True)
+            of = f" of stretch {begun} of {stretches}" * (stretches > 1)
+            print(f"\rstep {n}{of} ", end="\r", file=sys.stderr, flush=True)
 
     def run():
-        clip = generate.generate(machine, args.prompt, args.seed, fmt=fmt, on_step=on_step,
-                                 **given, **options)
-        return generate.extend(machine, clip, frames, args.seed, **options) \
-            if frames > fmt.frames else clip
+        clip = generate.generate(machine, args.prompt, args.seed, fmt=fmt, on_step=keep, **given,
+                                 **options)
+        return generate.extend(machine, clip, frames, args.seed, on_step=tell, **options)
 
     return *cost.measure(run, machine.device), moments
 
@@ -124,9 +130,10 @@ def what_is_in(path: Path, clip, prompt: str, rate: int) -> tuple[list, list]:
             sync.parts(reading, prompt, clip.fps, seconds) if reading.heard else [])
 
 
-def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: list[str]) -> None:
+def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: list[str],
+                   unlike: str) -> None:
     """Print what is read and heard in the film that was written, and what may make it better;
-    `over`: what is asked that does not last as long."""
+    `over` and `unlike` as for `what_may_help`."""
     from minivid.advice import what_may_help
     from minivid.verify import report
 
@@ -135,7 +142,7 @@ def say_what_is_in(path: Path, clip, args: argparse.Namespace, rate: int, over: 
     if heard:
         print("what it hears:", report(heard), sep="\n")
     wrong = ({part.name for part in parts if not part.right} for parts in (seen, heard))
-    if hint := what_may_help(args, *wrong, over):
+    if hint := what_may_help(args, *wrong, over, unlike):
         print(f"    not as asked; {hint}")
 
 
@@ -224,8 +231,6 @@ def check_output(path: Path, suffixes: tuple[str, ...], force: bool) -> None:
 
 def clip_format(preset, size: tuple[int, int] | None, seconds: float | None):
     """The format of one stretch, and the frames wanted in all (more than it: continue the film)."""
-    from minivid.decode import MOST_PIXELS
-
     width, height = size or (preset.fmt.width, preset.fmt.height)
     frames = preset.fmt.frames if seconds is None else 1 + 4 * max(
         1, round(seconds * preset.fmt.fps / 4))

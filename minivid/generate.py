@@ -227,6 +227,11 @@ def generate(machine: Machine, prompts: str | list[str], seed: int = 0, steps: i
     return Clip(video, sound, prompts, None, fmt.fps)
 
 
+def fresh_frames(stretch: ClipFormat) -> int:
+    """How many frames of a stretch are made, where it goes on from what was before."""
+    return max(GROUP, stretch.frames - MEMORY)
+
+
 def extend(machine: Machine, clip: Clip, frames: int, seed: int = 0, **options) -> Clip:
     """Continue clips to at least that many frames: the end of each stretch begins the next.
 
@@ -239,7 +244,8 @@ def extend(machine: Machine, clip: Clip, frames: int, seed: int = 0, **options) 
     second = stretch.sample_rate
     while video.shape[2] < frames:
         seed += len(clip.caption)
-        held = min(MEMORY, stretch.frames - GROUP, 1 + (video.shape[2] - 1) // GROUP * GROUP)
+        held = min(stretch.frames - fresh_frames(stretch),
+                   1 + (video.shape[2] - 1) // GROUP * GROUP)
         known = round((held - 1) / clip.fps * second)
         end = audio[:, audio.shape[1] - known :] if audio is not None and known else None
         more = generate(machine, clip.caption, seed, fmt=stretch, beginning=video[:, :, -held:],

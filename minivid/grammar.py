@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
 from dataclasses import astuple, dataclass, replace
-from itertools import chain, product
+from itertools import product
 
 from .errors import PromptError
 
@@ -40,6 +39,7 @@ WORDLESS = ACTIONS[:SAYS]
 SYLLABLES = ("ma", "mi", "mo", "la", "li", "lo")
 FEWEST, MOST = 2, 3  # syllables that are said
 MOVES = ACTIONS[1:5]
+WAYS = ("left", "right", "up", "down")  # that they go
 SIZED = ("stands still", *MOVES, "bounces", "circles")  # a single actor doing these has a size
 PAIRED = ("stands still", "moves up", "moves down", "bounces")  # fit a lane of one's own
 LASTING = ("stands still", "bounces", "circles")  # look alike in every window of time
@@ -161,7 +161,8 @@ MEANT = {  # words of others: ours
 }
 ENDINGS = ("s", "es", "ed", "ing", "y")  # that may follow a word of ours
 _FILLERS = {"a", "the", "of", "in", "at", "by", "is", "that", "and", "there", "film"}
-_VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
+TELLING = {"bicycle": "rides", "wall": "passes"}  # things that only one deed is done with
+VERBS = {form.split()[0]: action for action, doing in DOING.items() for form in (action, doing)}
 
 
 def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
@@ -201,10 +202,10 @@ def _first(words: list[str], among: tuple[str, ...]) -> str | None:
 
 
 def _parse_actor(words: list[str]) -> Actor:
-    verb = _first(words, tuple(_VERBS))
-    action = _VERBS[verb] if verb else None
+    verb = _first(words, tuple(VERBS)) or TELLING.get(_first(words, tuple(TELLING)))
+    action = VERBS[verb] if verb else None
     if action in MOVES:
-        way = _first(words, ("left", "right", "up", "down"))
+        way = _first(words, WAYS)
         action = f"moves {way}" if way else None
     size, speed = _first(words, SIZES), _first(words, SPEEDS)
     said = tuple(w for w in words if w in SYLLABLES)[:MOST] if action == "says" else ()
@@ -214,47 +215,30 @@ def _parse_actor(words: list[str]) -> Actor:
                  said if len(said) >= FEWEST else None)
 
 
-def crowded(prompt: str) -> bool:
-    """Whether a prompt names more actors than the two that fit into a film."""
-    parts = " ".join(words_of(prompt)[0]).split(" and ")
-    return sum(_parse_actor(part.split()) != Actor() for part in parts) > 2
+def actors_in(prompt: str) -> list[Actor]:
+    """Who a prompt tells of, in its order, more than two too; raises PromptError as `words_of`.
 
-
-def left_over(prompt: str) -> list[str]:
-    """Known words that `parse` cannot give to anyone: a second colour, the speed of what stands,
-    a fourth syllable."""
-    told = parse(prompt)
-    doing = [DOING[actor.action] for actor in told.actors if actor.action]
-    said = chain(*(actor.says or () for actor in told.actors))
-    words = chain(*(astuple(replace(actor, says=None)) for actor in told.actors))
-    kept = " ".join(filter(None, (told.place, *doing, *words, *said))).split()
-    content = {*SHAPES, *COLOURS, *SIZES, *SPEEDS, *_VERBS, "left", "right",
-               "up", "down", "wall", "bicycle",
-               *(place.split()[-1] for place in PLACES)} - {"moves", "moving"}
-    known = words_of(prompt)[0]
-    unsaid = Counter(word for word in known if word in SYLLABLES) - Counter(kept)
-    return [word for word in known if word in content and word not in kept] + [*unsaid.elements()]
-
-
-def unpaired(prompt: str) -> list[str]:
-    """What a prompt asks of one of two actors that is only ever said of an actor alone."""
-    actors = parse(prompt).actors
-    if len(actors) < 2:
-        return []
-    actions = [actor.action for actor in actors if actor.action and actor.action not in PAIRED]
-    return actions + [actor.size for actor in actors if actor.size]
-
-
-def fleeting(prompt: str) -> list[str]:
-    """The actions a prompt names that do not last: they do not look alike in every stretch."""
-    return [actor.action for actor in parse(prompt).actors
-            if actor.action and actor.action not in LASTING]
+    "and" goes on about an actor where nothing new has a name ("the ball is red and bounces"), and a
+    deed that stands last is of both ("a ball and a box bouncing").
+    """
+    told, named = [], []
+    for part in " ".join(words_of(prompt)[0]).split(" and "):
+        words = part.split()
+        actor, name = _parse_actor(words), bool({*SHAPES, "something"} & set(words))
+        same = told and not (name and named[-1]) and not any(
+            a and b for a, b in zip(astuple(told[-1]), astuple(actor)))
+        if same:
+            told[-1] = Actor(*(a or b for a, b in zip(astuple(told[-1]), astuple(actor))))
+            named[-1] |= name
+        elif actor != Actor():
+            told, named = [*told, actor], [*named, name]
+    if len(told) == 2 and not told[0].action and told[1].action in PAIRED:
+        told[0] = replace(told[0], action=told[1].action)
+    return told
 
 
 def parse(prompt: str) -> Description:
-    """What a prompt asks for: the inverse of `say`, tolerant of free phrasing."""
-    words, _ = words_of(prompt)
-    place = next((p for p in PLACES if p.split()[-1] in words), None)
-    halves = " ".join(words).split(" and ")
-    actors = [_parse_actor(half.split()) for half in halves]
-    return Description(tuple(a for a in actors if a != Actor())[:2] or (Actor(),), place)
+    """What a prompt asks for: the inverse of `say`, tolerant of free phrasing. Raises PromptError
+    as `words_of`."""
+    place = next((p for p in PLACES if p.split()[-1] in words_of(prompt)[0]), None)
+    return Description(tuple(actors_in(prompt)[:2]) or (Actor(),), place)

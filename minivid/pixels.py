@@ -17,6 +17,7 @@ from . import paint as p
 Tensor = torch.Tensor
 BIKE, WALL = 6, 7  # classes of pixels after the six colours of actors
 STRANGE = 0.18  # distance in RGB (0 to 1 each) at which a pixel is no longer what it should be
+STRETCH = 32  # frames that are explained at once: more of a long film would fill the memory
 DROP = torch.tensor([0.74, 0.99])  # grey of rain drops and snow flakes
 
 
@@ -62,7 +63,13 @@ def explain(video: Tensor) -> Pixels:
         off = off.minimum((few - wall[..., None, None, None]).square_().sum(1))  # or a wall
         fit.append(off.clamp_(max=0.25**2).mean((1, 2, 3)))
     place = torch.stack(fit, 1).argmin(1)  # (B,)
+    parts = (_laid_over(part, place) for part in video.split(STRETCH, 2))
+    return Pixels(place, *(torch.cat(some, 1) for some in zip(*parts)))
 
+
+def _laid_over(video: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`cls`, `alpha` and `off` of these frames in these places, as in `Pixels`."""
+    empty, drop, colours = _colours(*video.shape[-2:])
     off = ((video + 1) / 2).sub_(empty[place][:, :, None])  # (B, 3, F, H, W)
     weather = (place > 0).nonzero()[:, 0]
     if len(weather):
@@ -81,7 +88,7 @@ def explain(video: Tensor) -> Pixels:
         alpha = torch.where(better, a, alpha)
         cls.masked_fill_(better, k)
     off = off.square_().sum(1).sqrt_()
-    return Pixels(place, cls, alpha.mul_(off > 0.16), off)
+    return cls, alpha.mul_(off > 0.16), off
 
 
 def find_walls(seen: Pixels) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 
 from . import checkpoints, cost, distributed
 from .beginning import begin_with
-from .budget import Deadline, clips_in, rate_for, steps_in, worth_compiling
+from .budget import TRIAL, Deadline, clips_in, rate_for, steps_in, worth_compiling
 from .compression import Compression
 from .errors import CheckpointError, MinividError
 from .files import check_writable
@@ -83,8 +83,7 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     deadline = None
     if not steps and not resume:
         wanted = (minutes or size.minutes[name]) * 60
-        tell("taking a few steps on trial, to see how many fit into the time")
-        steps, deadline = planned(recipe, wanted, time.perf_counter() - begin)
+        steps, deadline = planned(recipe, wanted, time.perf_counter() - begin, tell)
     about["rate"] = before.get("rate") or rate_for(recipe, steps, "begun_from" in about)
     run = in_training(recipe, state, resume, steps, about["rate"], seed, tell)
     begin -= before.get("wall_seconds", 0)
@@ -115,12 +114,17 @@ def in_training(recipe, state: Path, resume: bool, steps: int | None, rate: floa
     return run
 
 
-def planned(recipe, wanted: float, spent: float) -> tuple[int, Deadline]:
+def planned(recipe, wanted: float, spent: float, tell) -> tuple[int, Deadline]:
     """How many steps fit in what is left of the seconds that are wanted, at least in half of them,
     and when they shall end."""
+    tell(f"taking {sum(TRIAL)} steps on trial, to see how many fit into the time")
+    begin = time.perf_counter()
     seconds = max(wanted - spent, wanted / 2)
-    deadline = Deadline(time.perf_counter() + seconds)
-    return steps_in(recipe, seconds), deadline
+    steps, deadline = steps_in(recipe, seconds), Deadline(begin + seconds)
+    trial = time.perf_counter() - begin
+    least = trial + TRIAL[1] * trial / sum(TRIAL)  # the trial, and the fewest steps
+    tell(f"about {steps} steps, {(spent + max(seconds, least)) / 60:.1f} minutes in all")
+    return steps, deadline
 
 
 def check_request(name: str, minutes: float | None, steps: int | None, resume: bool,

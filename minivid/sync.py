@@ -129,18 +129,19 @@ def parts(reading: Reading, caption: str, fps: float, seconds: float) -> list[Pa
         out.append(Part("ambience", heard.place == asked.place,
                         f"asked {asked.place}, sounds {heard.place or 'like nothing known'}"))
     if found.seen or found.heard:
-        apart = [f"{1000 * x:+.0f}" for x in found.offsets]
-        when = f", the sound {', '.join(apart)} ms after the picture" if apart else ""
+        apart = [f"{1000 * abs(x):.0f} ms {'after' if x > 0 else 'before'}" for x in found.offsets]
+        when = f", the sound {', '.join(apart)} the picture" if apart else ""
         out.append(Part("hits", found.seen == found.heard == len(apart),
                         f"{found.seen} seen, {found.heard} heard{when}"))
     if found.pitches:
         out.append(Part("pitch", all(found.pitches), f"{sum(found.pitches)} of "
                         f"{len(found.pitches)} sound like the actor"))
-    who = asked.actors[0]
+    who = next((actor for actor in asked.actors if actor.says), asked.actors[0])
     said, free = who.says, {who.shape, who.action} <= {None, "face", "says"}
     if said or heard.says and not free:  # a face that may say anything is never wrong
-        out.append(Part("syllables", heard.says == (said or ()), f"asked {' '.join(said or '-')}, "
-                        f"heard {' '.join(heard.says) or '-'}"))
+        words = [" ".join(syllables or ()) or "none" for syllables in (said, heard.says)]
+        out.append(Part("syllables", heard.says == (said or ()),
+                        f"asked {words[0]}, heard {words[1]}"))
     if found.lips is not None:
         out.append(Part("lips", found.lips > 0.8, f"go with the voice at {found.lips:.2f} of 1"))
     return out

@@ -186,7 +186,7 @@ def company_loss(encoder: TextEncoder, ids: Tensor, wrong: Tensor) -> Tensor:
 
 # ---------------------------------------------------------------- near misses
 
-_ALIKE = (g.COLOURS, g.SHAPES, g.SIZES, g.SPEEDS, ("left", "right", "up", "down"),
+_ALIKE = (g.COLOURS, g.SHAPES, g.SIZES, g.SPEEDS, g.WAYS,
           ("day", "night"), ("rain", "snow"), g.SYLLABLES)
 _KIND = {word: group for group in _ALIKE for word in group}
 

@@ -235,12 +235,12 @@ def parts(reading: Reading, caption: str | g.Description) -> list[Part]:
     found, swap = _compare(reading, asked)
     got = reading.description
 
-    def told(actors, part):
-        words = [getattr(a, _WORDS[part]) or "?" for a in actors]
+    def told(actors, part, otherwise):
+        words = [getattr(a, _WORDS[part]) or otherwise for a in actors]
         return " and ".join(words) or "nobody"
 
-    words = {part: f"asked {told(asked.actors, part)}, found {told(got.actors, part)}"
-             for part in _WORDS} | {
+    words = {part: f"asked {told(asked.actors, part, 'any')}, "
+                   f"found {told(got.actors, part, 'none known')}" for part in _WORDS} | {
         "place": f"asked {asked.place}, found {got.place}",
         "count": f"asked {len(asked.actors)}, found {len(got.actors)}",
         "presence": f"seen in {reading.presence:.0%} of the frames it should be in",

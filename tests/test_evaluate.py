@@ -24,10 +24,12 @@ def test_the_whole_table_comes_out_even_for_mud(machine, monkeypatch):
         # mud takes few steps
         monkeypatch.setattr(module, name, partial(getattr(module, name), steps=2))
     monkeypatch.setattr(evaluate, "TIMES", 2)
-    ticks = []
-    scores = evaluate.evaluate(machine, prompts=2, seeds=1, tick=ticks.append)
+    ticks, said = [], []
+    scores = evaluate.evaluate(machine, prompts=2, seeds=1, tick=ticks.append, say=said.append)
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
     assert sum(ticks) == 2 * (len(evaluate.rows(machine)) + len(evaluate.harmony.rows()) + 1)
+    for n, name in enumerate((*scores["groups"], *scores["sound"]), 1):
+        assert said[n - 1] == f"{n} of {len(said) - 1} rows: {name}"
     text = evaluate.table(scores)
     for name in ("seen, two actors", "never-seen triples", "aspect 48x24", evaluate.ARTICLE):
         assert name in text
@@ -114,7 +116,9 @@ def test_an_evaluation_that_is_broken_off_goes_on_where_it_was(machine, monkeypa
     assert len(json.loads(notes.read_text())["groups"]) == 2
     rest = []
     monkeypatch.setattr(evaluate, "group", lambda *a, **o: rest.append(group(*a, **o)) or rest[-1])
-    whole = evaluate.evaluate(machine, 2, 1, notes=notes)
+    said = []
+    whole = evaluate.evaluate(machine, 2, 1, notes=notes, say=said.append)
+    assert ["measured before" in line for line in said] == [True] * 2 + [False] * (len(said) - 2)
     assert len(rest) == len(whole["groups"]) - 2
     assert list(whole["groups"].values())[:2] == [evaluate.without_nan(row) for row in measured]
     assert evaluate.noted(notes, {**whole, "asked": [3, 1], "groups": {}}) is None

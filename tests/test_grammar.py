@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minivid import advice
 from minivid import grammar as g
 from minivid.errors import PromptError
 
@@ -71,6 +72,27 @@ def test_parts_without_an_actor_take_no_actors_place():
     assert [a.shape for a in two.actors] == ["ball", "box"] and two.place == "at night"
 
 
+RED, BALL = g.Actor("ball", "red", "bounces"), g.Actor("ball", "red")
+
+
+@pytest.mark.parametrize("prompt, actors", [
+    ("the ball is red and bounces", (RED,)), ("a red and bouncing ball", (RED,)),
+    ("a ball bounces and is red and by day", (RED,)),
+    ("a face, red, and says ma mi", (g.Actor("face", "red", "says", says=("ma", "mi")),)),
+    ("a red ball and a blue box bouncing", (RED, g.Actor("box", "blue", "bounces"))),
+    ("a red ball and a blue box", (BALL, g.Actor("box", "blue"))),
+    ("a red ball behind a wall", (g.Actor("ball", "red", "passes behind a wall"),)),
+    ("a cat on a bicycle", (g.Actor("cat", action="rides a bicycle"),)),
+    ("a red ball and something bounces", (RED, g.Actor(action="bounces"))),
+    ("a red ball and a cat riding a bicycle", (BALL, g.Actor("cat", action="rides a bicycle"))),
+    ("a red ball bounces and a box", (RED, g.Actor("box"))),
+    ("a red ball and a red ball", (BALL, BALL)),  # two of the same are two
+    ("a red and a blue ball", (g.Actor(colour="red"), g.Actor("ball", "blue"))),
+    ("a red ball bounces and circles", (RED, g.Actor(action="circles")))])
+def test_and_stands_between_two_or_goes_on_about_one(prompt, actors):
+    assert g.parse(prompt).actors == actors == tuple(g.actors_in(prompt))
+
+
 def test_unknown_words_are_named_with_their_neighbours():
     known, unknown = g.words_of("a gren ball bouncing on zzzz")
     assert known == ["a", "ball", "bouncing"]
@@ -102,13 +124,13 @@ def test_no_word_is_named_where_none_is_near(word):
     ("ma ma ma ma", ("ma",) * 3, ["ma"])])
 def test_two_or_three_syllables_are_said(said, asked, spare):
     assert g.parse(f"a face says {said}").actors == (g.Actor("face", action="says", says=asked),)
-    assert g.left_over(f"a face says {said} by day") == spare
+    assert advice.left_over(f"a face says {said} by day") == spare
 
 
 def test_fleeting_actions_are_those_that_do_not_last():
-    assert g.fleeting("a red ball") == g.fleeting("at night") == []
+    assert advice.fleeting("a red ball") == advice.fleeting("at night") == []
     for action in g.ACTIONS:
-        assert g.fleeting(f"a ball {action}") == ([] if action in g.LASTING else [action])
+        assert advice.fleeting(f"a ball {action}") == ([] if action in g.LASTING else [action])
 
 
 @pytest.mark.parametrize("prompt", ["", "  !?", "the of in", "hello world"])

@@ -560,7 +560,9 @@ def test_a_training_asked_for_by_minutes_minds_the_clock(folder, monkeypatch):
     monkeypatch.setattr(Training, "one_step", lambda run: taken.append(run.step) or one_step(run))
     monkeypatch.setattr(budget, "AGAIN", 2)
     monkeypatch.setattr(runs, "steps_in", plan)
-    runs.train("autoencoder", "tiny", minutes=0.1, say=quiet)
+    told = []
+    runs.train("autoencoder", "tiny", minutes=0.1, say=told.append)
+    assert "about 600 steps, 0.1 minutes in all" in told
     steps = checkpoints.manifest()["autoencoder-tiny"]["steps"]
     assert 25 < steps < 65 and taken == list(range(steps))  # 3 to 6 seconds are left
 

@@ -499,7 +499,7 @@ def test_what_is_no_shape_is_called_none(draw):
     (actor,) = reading.description.actors
     assert actor.shape is None and actor.colour == "red"
     assert score([reading] * 2, ["something by day", "a red ball"]).rate("actor") == 0
-    assert "found ?" in report(parts(reading, "a red ball"))
+    assert "found none known" in report(parts(reading, "a red ball"))
 
 
 # ---------------------------------------------------------------- score and report
