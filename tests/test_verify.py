@@ -1,6 +1,9 @@
 """The judge judged: real clips pass, wrong captions and noise fail, every fault is caught."""
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -588,3 +591,39 @@ def test_a_face_whose_lips_do_not_move_says_nothing():
 def test_no_other_actor_is_taken_for_a_face():
     clip, _ = clips(96, cast="any")
     assert not any(len(reading.lips) for reading in read(clip.video))
+
+
+# ---------------------------------------------------------------- long films
+
+
+def test_a_film_is_explained_alike_in_stretches(monkeypatch):
+    video = clips(8)[0].video
+    whole = pixels.explain(video)
+    monkeypatch.setattr(pixels, "STRETCH", 5)
+    for name, part in vars(pixels.explain(video)).items():
+        assert torch.equal(part, getattr(whole, name)), name
+
+
+LONG = """
+import torch
+from minivid import verify
+
+def most():
+    about = dict(line.split(":") for line in open("/proc/self/status") if ":" in line)
+    return int(about["VmHWM"].split()[0]) / 1024
+
+film = torch.zeros(1, 3, 801, 96, 96)
+verify.read(film[:, :, :17], 8)
+before = most()
+verify.read(film, 8)
+print(most() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux")
+def test_a_long_film_is_read_in_little_memory():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    run = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True,
+                         env={**os.environ, "PYTHONPATH": root})
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) < 350  # MiB; explained all at once, it takes 470
