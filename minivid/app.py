@@ -56,7 +56,7 @@ class FewSessions(AsyncMappingKernelManager):
 def options(port: int, sessions: int, address: str, browser: bool) -> list[str]:
     """Voilà's settings."""
     return [f"--port={port}", f"--Voila.ip={address}", f"--FewSessions.most={sessions}",
-            "--Voila.port_retries=0", "--Voila.log_level=WARN",
+            "--Voila.port_retries=0", "--Voila.log_level=ERROR",
             "--VoilaConfiguration.template=minivid",
             "--VoilaConfiguration.multi_kernel_manager_class=minivid.app.FewSessions",
             f"--MappingKernelManager.cull_idle_timeout={IDLE}",
@@ -89,7 +89,8 @@ def serve(port: int = 8866, sessions: int = 4, address: str = "127.0.0.1",
         (templates / "index.html.j2").write_text(PAGE, encoding="utf-8")
         (templates / "error.html").write_text(ERROR, encoding="utf-8")
         (templates / "conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
-        kernel = {"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        kernel = {"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}",
+                           "--log-level=ERROR"],
                   "display_name": "minivid", "language": "python"}  # the Python of this process
         (Path(folder) / "kernels" / "minivid").mkdir(parents=True)
         (Path(folder) / "kernels" / "minivid" / "kernel.json").write_text(json.dumps(kernel))

@@ -81,6 +81,14 @@ def count(text: str) -> int:
     return int(number)
 
 
+def port(text: str) -> int:
+    """A whole number from 1 to 65535."""
+    number = count(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"needs a whole number up to 65535, not {text!r}")
+    return number
+
+
 def steps(text: str) -> int:
     """A whole number from 1 to MOST_STEPS."""
     number = count(text)
@@ -164,7 +172,7 @@ def bench_flags(add) -> None:
 
 def app_flags(add) -> None:
     """Those of `minivid app`."""
-    add("--port", type=count, default=8866, help="where it is served, for the address in the "
+    add("--port", type=port, default=8866, help="where it is served, for the address in the "
         "browser (default: 8866)")
     add("--sessions", type=count, default=4, help="how many may use it at once; each takes about "
         "1 GB of memory (default: 4)")

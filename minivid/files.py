@@ -41,8 +41,14 @@ def write_whole(path: str | Path, data: bytes, error: type[Exception]) -> Path:
 def check_writable(path: str | Path, error: type[Exception]) -> None:
     """Raise `error` where `write_whole` could not write, before the work that leads up to it."""
     folder = next(p for p in Path(path).absolute().parents if os.path.exists(p))
-    if os.path.isdir(path) or not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
-        raise error(f"Cannot write {path}: choose a file in a folder you can write to.")
+    try:
+        if os.path.isdir(path):
+            raise OSError("it is a folder")
+        with tempfile.TemporaryFile(dir=folder):  # only a trial tells it of every file system
+            pass
+    except OSError as problem:
+        raise error(f"Cannot write {path}: choose a file in a folder you can write to."
+                    ) from problem
 
 
 def check_readable(path: str | Path, what: str, error: type[Exception]) -> None:

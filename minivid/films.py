@@ -23,7 +23,7 @@ def make(args: argparse.Namespace) -> int:
     check_outputs(args, output)
     check_given(args, output)
     gc.disable()  # what is imported stays: to look for garbage in it takes a quarter of a second
-    from minivid import advice, generate, grammar
+    from minivid import advice, cost, generate, grammar
     gc.enable()
 
     grammar.words_of(args.prompt)  # one that says nothing is an error at once
@@ -32,6 +32,7 @@ def make(args: argparse.Namespace) -> int:
     for remark in advice.remarks(args.prompt, vocabulary):
         note(remark)
     fmt, frames = clip_format(machine.preset, args.size, args.seconds)
+    machine.preset.packing(fmt)  # a size that cannot be is an error before any remark
     if unlike := advice.unlike_those_learnt_from(machine.preset, fmt):
         note(unlike)
     over = advice.fleeting(args.prompt) if frames > fmt.frames else []
@@ -45,7 +46,8 @@ def make(args: argparse.Namespace) -> int:
     write(output, clip, fmt, args.seed)
     if args.strip is not None:
         strip_of(machine, moments, fmt, args.prompt).save(args.strip)
-        print(f"wrote {args.strip}: the way from noise to film")
+        of = f" of its first {cost.in_seconds(fmt.seconds)}" * (frames > fmt.frames)
+        print(f"wrote {args.strip}: the way from noise to film{of}")
     say_what_is_in(output, clip, args, fmt.sample_rate, over, unlike)
     if unknown := grammar.words_of(args.prompt, vocabulary)[1]:
         print(f"    passed over: {', '.join(unknown)}")

@@ -173,6 +173,7 @@ def words_of(prompt: str, vocabulary: tuple[str, ...] = VOCABULARY) \
     when nothing known is left.
     """
     words = re.findall(r"[^\W_]+", prompt.lower())  # letters of any script, and digits
+    words = ["a" if word == "an" else word for word in words]
     known = [w for w in words if w in vocabulary]
     telling = [w for w in vocabulary if w not in _FILLERS]
     unknown = {w: meant_by(w, telling) for w in words if w not in vocabulary}

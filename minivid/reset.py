@@ -62,6 +62,6 @@ def reset(number: str, course: Path | None = None) -> str:
         aside = path.parent / ASIDE / f"{path.stem} {moment}.ipynb"
         aside.parent.mkdir(exist_ok=True)
         os.replace(path, aside)
-        said += f"; yours is kept as {ASIDE}/{aside.name}"
+        said += f"; yours is kept as {path.parent.name}/{ASIDE}/{aside.name}"
     write_whole(path, original, MinividError)
     return f"{said}."

@@ -92,7 +92,11 @@ def train(name: str, preset: str | Preset | None = None, minutes: float | None =
     recipe.model.load_state_dict(run.best())
     recipe.finish()
     if distributed.main_process():
-        keep(recipe, run, path, about, time.perf_counter() - begin, listed=not out)
+        try:
+            keep(recipe, run, path, about, time.perf_counter() - begin, listed=not out)
+        except CheckpointError as problem:
+            raise CheckpointError(f"{problem} What was learnt is kept: minivid train {name} "
+                                  f"--preset {size.name} --resume --out FILE") from problem
         state.unlink(missing_ok=True)
         tell(f"wrote {path} after {(time.perf_counter() - begin) / 60:.1f} minutes")
     distributed.leave()
@@ -152,6 +156,8 @@ def place_for(name: str, preset: str, out: str | Path | None) -> Path:
     """Where the checkpoint goes: `out`, or the one in use. Raises `MinividError` where nothing can
     be written, or there is no manifest to enter it in."""
     path = Path(out or checkpoints.data_dir() / "checkpoints" / f"{name}-{preset}.safetensors")
+    if path.suffix != ".safetensors":
+        raise MinividError(f"Cannot write {path}: end its name in .safetensors")
     if not out:
         checkpoints.manifest()
     check_writable(path, MinividError)

@@ -54,10 +54,10 @@ class Progress:
     def __str__(self) -> str:
         tokens, memory = self.tokens_per_second, self.memory
         rate = "" if tokens is None else f" | {tokens / 1e3:.0f}k tok/s"
-        mfu = "n/a" if self.mfu is None else f"{self.mfu:.0%}"
+        mfu = "" if self.mfu is None else f" | mfu {self.mfu:.0%}"
         held = "" if memory is None else f" | {memory:.1f} GiB"
         return (f"step {self.step}/{self.steps} | loss {self.loss:.4f} | "
-                f"{self.milliseconds:.1f} ms{rate} | mfu {mfu}{held}")
+                f"{self.milliseconds:.1f} ms{rate}{mfu}{held}")
 
 
 def low_precision(device: torch.device | str) -> bool:

@@ -88,7 +88,8 @@ def test_make_writes_a_film_and_the_way_to_it(here, capsys):
     assert cli.main(command) == 0 and gc.isenabled()
     said = capsys.readouterr().out
     assert "wrote film.mp4: 48x48 pixels, 17 frames, 2 seconds, seed 0" in said
-    assert "wrote strip.png" in said and "unreadable" in said and "it took " in said
+    assert "wrote strip.png: the way from noise to film\n" in said
+    assert "unreadable" in said and "it took " in said
     video, fps, audio, _ = decode.read_film("film.mp4")
     assert video.shape == (1, 3, 17, 48, 48) and fps == 8
     assert Image.open("strip.png").width > 800
@@ -184,8 +185,10 @@ def test_make_honours_size_length_and_picture(here, capsys):
     assert np.abs(pixels[8].astype(int) - (250, 20, 20)).mean() > 20  # the rest was made
 
 
-def test_make_goes_on_where_a_film_is_longer_than_a_stretch(here):
-    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--seconds", "3"]) == 0
+def test_make_goes_on_where_a_film_is_longer_than_a_stretch(here, capsys):
+    assert cli.main(["make", "a red ball bounces", "--steps", "1", "--seconds", "3", "--strip",
+                     "s.png"]) == 0
+    assert "noise to film of its first 2 seconds" in capsys.readouterr().out
     assert decode.read_film("film.mp4")[0].shape[2] == 25
 
 
@@ -428,6 +431,7 @@ def test_silent_networks_say_so(here, capsys, monkeypatch):
     (["train", "text", "--minutes", "3", "--steps", "4"], "not by both"),
     (["make", "a ball", "--seconds", "nan"], "needs a number"),
     (["make", "a ball", "--seconds", "1e9"], "can last 512 seconds"),
+    (["app", "--port", "99999"], "up to 65535"),
     (["make", "a ball", "--seconds", "60", "--size", "336x336"], "can last 27 seconds"),
     (["make", "a ball", "--steps", "0"], "above 0"),
     (["make", "a ball", "--steps", "1001"], "up to 1000"),
@@ -454,7 +458,8 @@ def test_what_cannot_be_done_is_said_in_one_line(here, capsys, argv, says):
 def test_a_place_that_cannot_be_written_is_found_out_before_any_work(here, capsys, monkeypatch):
     monkeypatch.setattr(generate.Machine, "load", lambda *args: pytest.fail("it began to work"))
     (here / "file").write_text("in the way")
-    for flags in ("-o file/film.mp4", "-o film.mp4 --strip file/strip.png"):
+    nowhere = ["-o /proc/film.mp4"] * os.path.isdir("/proc/self")  # even for root
+    for flags in ("-o file/film.mp4", "-o film.mp4 --strip file/strip.png", *nowhere):
         assert "choose a file in a folder" in fails(capsys, "make", "a ball", *flags.split())
 
 

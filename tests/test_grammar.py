@@ -93,6 +93,10 @@ def test_and_stands_between_two_or_goes_on_about_one(prompt, actors):
     assert g.parse(prompt).actors == actors == tuple(g.actors_in(prompt))
 
 
+def test_an_is_a():
+    assert g.words_of("an ball") == (["a", "ball"], {})
+
+
 def test_unknown_words_are_named_with_their_neighbours():
     known, unknown = g.words_of("a gren ball bouncing on zzzz")
     assert known == ["a", "ball", "bouncing"]

@@ -99,7 +99,7 @@ def test_two_processes_agree_with_one(folder, monkeypatch):
     assert told.count("wrote") == told.count("kept") == len(RECIPES)
     for name in RECIPES:
         assert not runs.in_progress(name, "tiny").exists()
-        two, _ = checkpoints.load(folder / f"{name}.two", "tiny")
+        two, _ = checkpoints.load(folder / f"{name}-two.safetensors", "tiny")
         one = training(name, 6)
         list(one.fit())
         with monkeypatch.context() as patch:
@@ -318,7 +318,8 @@ def test_a_decoder_trained_alone_leaves_its_latents_to_those_who_learnt_them(
     with pytest.raises(KeyboardInterrupt):
         runs.train(name, "tiny", steps=4, seed=3, decoder=True, out=out, say=quiet)
     runs.train(name, "tiny", resume=True, say=quiet)
-    whole = runs.train(name, "tiny", steps=4, seed=3, decoder=True, out=folder / "whole", say=quiet)
+    whole = runs.train(name, "tiny", steps=4, seed=3, decoder=True, say=quiet,
+                       out=folder / "w.safetensors")
     (resumed, _), (unbroken, _) = checkpoints.load(out), checkpoints.load(whole)
     assert all(torch.equal(resumed[n], unbroken[n]) for n in unbroken)
     runs.train(name, "tiny", steps=2, warm=True, say=quiet)
@@ -567,11 +568,30 @@ def test_a_training_asked_for_by_minutes_minds_the_clock(folder, monkeypatch):
     assert 25 < steps < 65 and taken == list(range(steps))  # 3 to 6 seconds are left
 
 
+def test_what_was_learnt_is_kept_where_it_cannot_be_written(folder, tmp_path, monkeypatch):
+    save = checkpoints.save
+
+    def full(path, *rest):
+        if path.name == "t.safetensors":
+            raise CheckpointError("Cannot write t.")
+        return save(path, *rest)
+
+    monkeypatch.setattr(checkpoints, "save", full)
+    with pytest.raises(CheckpointError, match="Cannot write t. .* --resume --out FILE"):
+        runs.train("autoencoder", "tiny", steps=2, out=tmp_path / "t.safetensors", say=quiet)
+    kept = runs.train("autoencoder", "tiny", resume=True, out=tmp_path / "k.safetensors", say=quiet)
+    whole = runs.train("autoencoder", "tiny", steps=2, out=tmp_path / "w.safetensors", say=quiet)
+    (a, _), (b, _) = (checkpoints.load(path, "autoencoder") for path in (kept, whole))
+    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
 def test_wrong_requests_get_one_clear_line(folder, tmp_path):
     with pytest.raises(MinividError, match="autoencoder, sound, text, transformer"):
         runs.train("transformr", "tiny")
     with pytest.raises(MinividError, match="more than 0 minutes"):
         runs.train("autoencoder", "tiny", minutes=-1)
+    with pytest.raises(MinividError, match="end its name in .safetensors"):
+        runs.train("autoencoder", "tiny", steps=1, out="t.bin")
     with pytest.raises(MinividError, match="Nothing to resume"):
         runs.train("autoencoder", "tiny", resume=True)
     with pytest.raises(CheckpointError, match="minivid train autoencoder"):

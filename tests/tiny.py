@@ -72,7 +72,7 @@ def main(folder: str, *names: str) -> None:
     runs.keep = keep
     leave, distributed.leave = distributed.leave, lambda: None  # one group for all trainings
     for name in names:
-        runs.train(name, "tiny", steps=6, out=Path(folder) / f"{name}.two")
+        runs.train(name, "tiny", steps=6, out=Path(folder) / f"{name}-two.safetensors")
     leave()
 
 
