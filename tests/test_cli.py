@@ -273,7 +273,6 @@ def test_make_says_how_to_go_on_after_a_film_that_is_not_as_asked(here, capsys, 
     ({"prompt": "a bleu ball"}, "colour", "", "help: another sentence, see above"),
     ({"steps": 8, "guidance": 30}, "actor", "", "help: more --steps, a --guidance near 3"),
     ({"steps": 64}, "actor", "", "help: another --seed"),
-
     ({"picture": "a.png"}, "action", "", "may not suit the action"),
     ({"picture": "a.png"}, "colour", "", "may not suit the sentence"),
     ({"picture": "a.png"}, "", "hits", "another --seed")])

@@ -2,8 +2,6 @@
 
 import math
 import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -621,9 +619,5 @@ print(most() - before)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux")
-def test_a_long_film_is_read_in_little_memory():
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    run = subprocess.run([sys.executable, "-c", LONG], capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": root})
-    assert run.returncode == 0, run.stderr
-    assert float(run.stdout) < 350  # MiB; explained all at once, it takes 470
+def test_a_long_film_is_read_in_little_memory(printed_by):
+    assert float(printed_by(LONG)) < 350  # MiB; explained all at once, it takes 470
